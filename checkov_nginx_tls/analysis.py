@@ -1,0 +1,449 @@
+"""The whole flow from files to outcomes, without Checkov's reports: discover, parse, assemble, judge, skip."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable, Final, cast
+
+from checkov.common.models.enums import CheckResult
+
+import checkov_nginx_tls.checks  # noqa: F401  # registers our checks
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement
+from checkov_nginx_tls.checks.registry import registry
+from checkov_nginx_tls.conf import BlockConf
+from checkov_nginx_tls.discovery import Candidate, discover
+from checkov_nginx_tls.files import Problem, ScannedFiles, keep_all
+from checkov_nginx_tls.includes import IncludeResolver, search_directories
+from checkov_nginx_tls.model import MAIN, Configuration, assemble, context_of
+from checkov_nginx_tls.refusals import refusals
+from checkov_nginx_tls.resources import ResourceNames
+from checkov_nginx_tls.suppressions import Suppressions
+from checkov_nginx_tls.upstreams import connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
+    from checkov_nginx_tls.files import Keep
+    from checkov_nginx_tls.model import Block
+    from checkov_nginx_tls.suppressions import Skip
+    from checkov_nginx_tls.syntax import Directive, ParsedFile, Position, Source
+    from checkov_nginx_tls.upstreams import Connection
+
+    ShouldRun = Callable[[BaseNginxCheck, str], bool]
+    OnProgress = Callable[[int, int, str], None]
+
+CODE_LINES: Final = 50
+"""Lines of a directive or block that a report quotes; Checkov prints none of longer ones."""
+
+LINE_LENGTH: Final = 1000
+"""Characters of a line that a report quotes."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One check's result for one directive: what becomes a Checkov record.
+
+    ``path`` is absolute. Lines count from 1 and ``end_line`` is inclusive; columns count code points from 1 and
+    ``end_column`` is exclusive. ``code_block`` pairs line numbers with lines that end in a line feed.
+    ``resource`` is the logical path inside the file. ``message`` says what is wrong here and what to do.
+    """
+
+    check: BaseNginxCheck
+    result: CheckResult
+    path: str
+    start_line: int
+    start_column: int
+    end_line: int
+    end_column: int
+    code_block: tuple[tuple[int, str], ...]
+    resource: str
+    message: str
+    evaluated_keys: tuple[str, ...]
+    skip_reason: str
+    entity_type: str
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything a scan found.
+
+    ``problems`` are the files that could not be judged, or not wholly; ``warnings`` are sentences for the log;
+    ``resources`` the absolute path and the logical path of every block that was looked at.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+    resources: tuple[tuple[str, str], ...]
+
+
+def run_all(_check: BaseNginxCheck, _path: str) -> bool:
+    """A check filter that leaves nothing out."""
+    return True
+
+
+def no_progress(_done: int, _total: int, _path: str) -> None:
+    """A progress callback that shows nothing."""
+
+
+def analyse(
+    root: str | None,
+    files: Sequence[str] = (),
+    *,
+    keep: Keep = keep_all,
+    should_run: ShouldRun = run_all,
+    on_progress: OnProgress = no_progress,
+) -> Analysis:
+    """Judge the nginx configuration below ``root`` and in ``files``.
+
+    Nothing outside ``root`` and the directories of ``files`` is read. ``keep(directory, names)`` removes from
+    ``names``, in place, what the scan leaves out; ``should_run(check, path)`` says whether a check runs on a file;
+    ``on_progress(done, total, path)`` is called for each configuration. Nothing found in files raises.
+    """
+    found = discover(root, files, keep)
+    boundaries = [
+        *([root] if root is not None else []),
+        *(os.path.dirname(os.path.realpath(file)) for file in files),
+    ]
+    scanned = ScannedFiles(boundaries, root if root is not None else os.getcwd(), keep)
+    for candidate in found.candidates:
+        scanned.preload(candidate.path, candidate.data)
+    configurations, parsing_problems = _configurations(found.candidates, scanned)
+    judge = _Judge(configurations, should_run)
+    for number, configuration in enumerate(configurations):
+        on_progress(number, len(configurations), configuration.main.source.name)
+        judge.look_at(configuration)
+    on_progress(len(configurations), len(configurations), "")
+    outcomes = judge.outcomes()
+    problems = {*found.problems, *parsing_problems, *judge.problems}
+    return Analysis(
+        outcomes=outcomes,
+        problems=tuple(sorted(problems, key=lambda problem: (problem.path, problem.line, problem.reason))),
+        warnings=(*registry.warnings(), *found.warnings, *judge.unused_skips()),
+        resources=judge.resources(),
+    )
+
+
+def _configurations(
+    candidates: Sequence[Candidate], scanned: ScannedFiles
+) -> tuple[list[Configuration], list[Problem]]:
+    """Every configuration that opens connections; a file stands in those that include it, or else on its own."""
+    judged = {candidate.path for candidate in candidates if candidate.opens_connections}
+    problems: list[Problem] = []
+    parsed: list[ParsedFile] = []
+    for candidate in candidates:
+        file = scanned.load(candidate.path)
+        if not isinstance(file, Problem):
+            parsed.append(file)
+        elif candidate.opens_connections:
+            problems.append(file)
+    mains = {file.source.path: file for file in parsed if context_of(file.directives) == MAIN}
+    configurations = [_assemble(file, scanned) for file in _outermost(mains, scanned)]
+    reached = {path for configuration in configurations for path in configuration.files}
+    fragments = {file.source.path: file for file in parsed if file.source.path not in reached}
+    configurations += [_assemble(file, scanned) for file in _outermost(fragments, scanned)]
+    return [configuration for configuration in configurations if judged & configuration.files.keys()], problems
+
+
+def _assemble(file: ParsedFile, scanned: ScannedFiles) -> Configuration:
+    return assemble(file, _resolver(file, scanned))
+
+
+def _resolver(file: ParsedFile, scanned: ScannedFiles) -> IncludeResolver:
+    path = file.source.path
+    directory = os.path.dirname(path)
+    if context_of(file.directives) == MAIN:
+        return IncludeResolver(scanned, [directory])
+    return IncludeResolver(scanned, search_directories(path, scanned.boundary(path) or directory))
+
+
+def _outermost(files: Mapping[str, ParsedFile], scanned: ScannedFiles) -> list[ParsedFile]:
+    """Files that no other one of them includes; of files that include each other in a circle, the first."""
+    includes = {path: _includes_of(file, scanned) for path, file in files.items()}
+    included = {target for path, targets in includes.items() for target in targets if target != path}
+    outermost = [file for path, file in files.items() if path not in included]
+    reached = _reachable(includes, (file.source.path for file in outermost))
+    for path, file in files.items():
+        if path not in reached:
+            outermost.append(file)
+            reached |= _reachable(includes, [path])
+    return outermost
+
+
+def _includes_of(file: ParsedFile, scanned: ScannedFiles) -> set[str]:
+    resolver = _resolver(file, scanned)
+    targets: set[str] = set()
+    pending = list(file.directives)
+    while pending:
+        directive = pending.pop()
+        pending.extend(directive.block or ())
+        if directive.name == "include" and len(directive.args) == 1:
+            found = resolver.resolve(directive) or ()
+            targets.update(loaded.source.path for loaded in found if not isinstance(loaded, Problem))
+    return targets
+
+
+def _reachable(includes: Mapping[str, set[str]], start: Iterable[str]) -> set[str]:
+    reached: set[str] = set()
+    pending = list(start)
+    while pending:
+        path = pending.pop()
+        if path not in reached:
+            reached.add(path)
+            pending.extend(includes.get(path, ()))
+    return reached
+
+
+class _Judge:
+    """Collects what the checks say of each configuration, and merges it by cause."""
+
+    def __init__(self, configurations: Sequence[Configuration], should_run: ShouldRun) -> None:
+        files = {path: file for configuration in configurations for path, file in configuration.files.items()}
+        self._files = files
+        self._names = {path: ResourceNames(file) for path, file in files.items()}
+        self._suppressions = Suppressions(files.values())
+        self._should_run = should_run
+        self._failed: dict[tuple[str, Directive], list[Judgement]] = {}
+        self._undecided: dict[tuple[str, Directive], list[Judgement]] = {}
+        self._passed: dict[tuple[str, Directive], Judgement] = {}
+        self._blocks: dict[tuple[str, str, int], _BlockResult] = {}
+        self._checks: dict[str, BaseNginxCheck] = {check.id: check for check in registry.checks()}
+        self.problems: list[Problem] = []
+
+    def look_at(self, configuration: Configuration) -> None:
+        """Run every check on one configuration."""
+        self.problems += configuration.problems
+        self.problems += refusals(configuration)
+        found = connections(configuration)
+        for check in registry.builtin_checks():
+            if isinstance(check, BaseUpstreamCheck):
+                self._judge(check, configuration, found)
+        user_checks = registry.user_checks()
+        if user_checks:
+            for block in configuration.root.walk():
+                if not block.data:
+                    self._run_user_checks(user_checks, configuration, block)
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """All outcomes, by file, line and check."""
+        outcomes = [
+            *self._failures(),
+            *(self._outcome(key, CheckResult.UNKNOWN, group) for key, group in self._undecided_groups()),
+            *(
+                self._outcome(key, CheckResult.PASSED, [judgement])
+                for key, judgement in self._passed.items()
+                if key not in self._failed and key not in self._undecided
+            ),
+            *self._block_outcomes(),
+        ]
+        kept = [outcome for outcome in outcomes if self._should_run(outcome.check, outcome.path)]
+        return tuple(
+            sorted(kept, key=lambda one: (one.path, one.start_line, one.start_column, one.check.id, one.resource))
+        )
+
+    def resources(self) -> tuple[tuple[str, str], ...]:
+        """The path and the logical path of every block in the files."""
+        return tuple(
+            (path, self._names[path].logical_path(directive))
+            for path, file in sorted(self._files.items())
+            for directive in _blocks_in(file.directives)
+        )
+
+    def unused_skips(self) -> Iterator[str]:
+        """Warnings about skip comments of nginx checks that skipped nothing."""
+        for skip in sorted(self._suppressions.unused(), key=lambda skip: (skip.source.path, skip.line)):
+            place = f"{skip.source.name}:{skip.line}"
+            check = self._checks.get(skip.check_id)
+            if check is not None and self._should_run(check, skip.source.path):
+                yield f"{place}: checkov:skip={skip.check_id} skips nothing: remove it, or move it to the finding"
+            elif check is None and skip.check_id.startswith("CKV_NGINX_CUSTOM_"):
+                yield f"{place}: checkov:skip={skip.check_id} names no check"
+
+    def _judge(self, check: BaseUpstreamCheck, configuration: Configuration, found: Sequence[Connection]) -> None:
+        try:
+            judgements = list(check.judge(configuration, found))
+        except Exception as error:  # noqa: BLE001  # a rule's mistake must neither end the scan nor pass silently
+            path = configuration.main.source.path
+            check.log_check_error(path, configuration.root.type, configuration.main.source.name, {})
+            self.problems.append(Problem(path, 1, _failure(check, error)))
+            return
+        for judgement in judgements:
+            if judgement.result is CheckResult.PASSED:
+                self._passed.setdefault((check.id, judgement.cause.directive), judgement)
+            elif judgement.result is CheckResult.FAILED or judgement.connection is None:
+                self._failed.setdefault((check.id, judgement.cause.directive), []).append(judgement)
+            else:
+                key = check.id, judgement.connection.placed.directive
+                self._undecided.setdefault(key, []).append(judgement)
+
+    def _failures(self) -> Iterator[Outcome]:
+        for key, group in self._failed.items():
+            skips = [self._skip(key[0], judgement) for judgement in group]
+            left = [judgement for judgement, skip in zip(group, skips) if skip is None]
+            reasons = [skip.reason for skip in skips if skip is not None]
+            if left:
+                yield self._outcome(key, CheckResult.FAILED, left)
+            else:
+                yield self._outcome(key, CheckResult.SKIPPED, group, reasons[0])
+
+    def _undecided_groups(self) -> Iterator[tuple[tuple[str, Directive], list[Judgement]]]:
+        for key, group in self._undecided.items():
+            left = [judgement for judgement in group if self._skip(key[0], judgement) is None]
+            if left and key not in self._failed:
+                yield key, left
+
+    def _skip(self, check_id: str, judgement: Judgement) -> Skip | None:
+        places = [judgement.cause.directive, *judgement.cause.includes]
+        if judgement.connection is not None:
+            places += [judgement.connection.placed.directive, *judgement.connection.placed.includes]
+        return self._suppressions.find(check_id, places)
+
+    def _outcome(
+        self,
+        key: tuple[str, Directive],
+        result: CheckResult,
+        group: Sequence[Judgement],
+        skip_reason: str = "",
+    ) -> Outcome:
+        check_id, directive = key
+        check = self._checks[check_id]
+        message = ""
+        if result is not CheckResult.PASSED and isinstance(check, BaseUpstreamCheck):
+            message = check.explain(group)
+        connection = group[0].connection
+        return self._record(
+            check,
+            result,
+            directive.source,
+            (directive.start, directive.head_end),
+            self._names[directive.source.path].logical_path(directive),
+            message,
+            group[0].evaluated_keys,
+            skip_reason,
+            connection.block.type if connection is not None else "directive",
+        )
+
+    def _run_user_checks(self, checks: Sequence[BaseNginxCheck], configuration: Configuration, block: Block) -> None:
+        checks = [check for check in checks if check.supports(block.type)]
+        if not checks:
+            return
+        conf = BlockConf(block)
+        where = _BlockPlace.of(configuration, block, self._names)
+        for check in checks:
+            if not self._should_run(check, where.source.path):
+                continue
+            try:
+                result = check.run(where.source.path, conf, where.resource, block.type, {})
+            except Exception as error:  # noqa: BLE001  # Checkov logs it; the file counts as not judged
+                problem = Problem(where.source.path, where.line, _failure(check, error))
+                self.problems.append(problem)
+                continue
+            verdict = cast("CheckResult", result["result"])
+            key = check.id, where.source.path, where.start
+            held = self._blocks.get(key)
+            if held is None or (held.result is not CheckResult.FAILED and verdict is CheckResult.FAILED):
+                message = "; ".join(check.details)
+                keys = tuple(result.get("evaluated_keys") or ())
+                self._blocks[key] = _BlockResult(check, verdict, where, block, message, keys)
+
+    def _block_outcomes(self) -> Iterator[Outcome]:
+        for held in self._blocks.values():
+            placed = held.block.placed
+            places = [placed.directive, *placed.includes] if placed is not None else []
+            skip = self._suppressions.find(held.check.id, places)
+            yield self._record(
+                held.check,
+                held.result if skip is None else CheckResult.SKIPPED,
+                held.where.source,
+                (held.where.start, held.where.end),
+                held.where.resource,
+                held.message,
+                held.evaluated_keys,
+                skip.reason if skip is not None else "",
+                held.block.type,
+            )
+
+    def _record(
+        self,
+        check: BaseNginxCheck,
+        result: CheckResult,
+        source: Source,
+        span: tuple[int, int],
+        resource: str,
+        message: str,
+        evaluated_keys: tuple[str, ...],
+        skip_reason: str,
+        entity_type: str,
+    ) -> Outcome:
+        start = source.position(span[0])
+        last = source.position(max(span[0], span[1] - 1))
+        lines = range(start.line, min(last.line, start.line + CODE_LINES) + 1)
+        return Outcome(
+            check=check,
+            result=result,
+            path=source.path,
+            start_line=start.line,
+            start_column=start.column,
+            end_line=last.line,
+            end_column=last.column + 1,
+            code_block=tuple((line, _quoted_line(source, line, start)) for line in lines),
+            resource=resource,
+            message=message,
+            evaluated_keys=evaluated_keys,
+            skip_reason=skip_reason,
+            entity_type=entity_type,
+        )
+
+
+@dataclass(frozen=True)
+class _BlockPlace:
+    """Where a block stands; the outermost block of a file has no directive and spans the file."""
+
+    source: Source
+    start: int
+    end: int
+    resource: str
+
+    @property
+    def line(self) -> int:
+        return self.source.position(self.start).line
+
+    @classmethod
+    def of(cls, configuration: Configuration, block: Block, names: Mapping[str, ResourceNames]) -> _BlockPlace:
+        if block.placed is None:
+            source = configuration.main.source
+            return cls(source, 0, len(source.text.rstrip()), block.type)
+        directive = block.placed.directive
+        resource = names[directive.source.path].logical_path(directive)
+        return cls(directive.source, directive.start, directive.end, resource)
+
+
+@dataclass(frozen=True)
+class _BlockResult:
+    check: BaseNginxCheck
+    result: CheckResult
+    where: _BlockPlace
+    block: Block
+    message: str
+    evaluated_keys: tuple[str, ...]
+
+
+def _quoted_line(source: Source, line: int, start: Position) -> str:
+    """A line as a report quotes it; of a very long one, what follows the finding."""
+    text = source.line_text(line)
+    if len(text) > LINE_LENGTH:
+        text = text[start.column - 1 if line == start.line else 0 :][:LINE_LENGTH]
+    return text + "\n"
+
+
+def _blocks_in(directives: Sequence[Directive]) -> Iterator[Directive]:
+    for directive in directives:
+        if directive.block is not None:
+            yield directive
+            yield from _blocks_in(directive.block)
+
+
+def _failure(check: BaseNginxCheck, error: Exception) -> str:
+    return f"check {check.id} failed to run ({type(error).__name__}: {error}): the file is not judged by it"

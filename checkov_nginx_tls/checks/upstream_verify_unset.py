@@ -1,0 +1,114 @@
+"""CKV_NGINX_CUSTOM_03: a TLS connection for which nobody turned verification on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checkov.common.models.enums import CheckResult
+
+from checkov_nginx_tls.checks.base_upstream_check import (
+    BaseUpstreamCheck,
+    Judgement,
+    missing_includes,
+    places,
+)
+from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
+from checkov_nginx_tls.modules import HTTP_PROXY
+from checkov_nginx_tls.upstreams import Flag, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from checkov_nginx_tls.model import Configuration
+    from checkov_nginx_tls.upstreams import Connection
+
+
+class UpstreamVerifyUnset(BaseUpstreamCheck):
+    """See ``rule``."""
+
+    rule = Rule(
+        id="CKV_NGINX_CUSTOM_03",
+        title="Ensure upstream certificate verification is enabled",
+        severity="HIGH",
+        guideline=HTTP_PROXY.url("proxy_ssl_verify"),
+        cwe=295,
+        benchmarks=(CIS_UPSTREAM_CERTIFICATE_TRUSTED,),
+        what=(
+            "A TLS connection to an upstream for which no *_ssl_verify is in effect. A bundle, SNI or a name without it "
+            "does not verify anything. Connections that stay on the machine (127.0.0.0/8, ::1, localhost, "
+            "unix sockets) pass."
+        ),
+        why=(
+            "nginx's default is off, in every module and every version: the connection is encrypted, and nginx talks "
+            "to whoever answers. Anybody who can answer in the upstream's place reads and changes every request."
+        ),
+        example="""\
+server {
+    listen 80;
+    location / {
+        proxy_pass https://backend.example.com;
+    }
+}
+""",
+        use_instead="""\
+server {
+    listen 80;
+    location / {
+        proxy_pass https://backend.example.com;
+        proxy_ssl_verify on;
+        proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+        proxy_ssl_verify_depth 2;
+        proxy_ssl_server_name on;
+    }
+}
+""",
+        nginx=(
+            "The merge default of proxy_ssl_verify, grpc_ssl_verify, uwsgi_ssl_verify and stream's proxy_ssl_verify is "
+            "0 (ngx_http_proxy_merge_loc_conf and its like). *_ssl_trusted_certificate is only opened when verification "
+            "is on."
+        ),
+    )
+
+    def judge(self, configuration: Configuration, connections: Sequence[Connection]) -> Iterator[Judgement]:
+        """See BaseUpstreamCheck."""
+        del configuration
+        for connection in connections:
+            result = _judge(connection)
+            if result is not None:
+                yield Judgement(result, connection.placed, connection, _keys(connection))
+
+    def explain(self, judgements: Sequence[Judgement]) -> str:
+        """See BaseUpstreamCheck."""
+        connections = [judgement.connection for judgement in judgements if judgement.connection is not None]
+        first = connections[0]
+        module = first.module
+        if judgements[0].result is CheckResult.UNKNOWN:
+            return f"whether nginx speaks TLS to {places(connections)} depends on a value that is not known here"
+        return (
+            f"nobody sets {module.verify} for {first.target}, and nginx's default is off: it talks to whoever answers."
+            f"{_idle_bundle(first)} Set {module.verify} to on and give {module.trusted_certificate} the CA certificate "
+            f"that signs the upstream's certificate.{missing_includes(judgements)}"
+        )
+
+
+def _judge(connection: Connection) -> CheckResult | None:
+    if not connection.handles or connection.transport is Transport.PLAINTEXT:
+        return None
+    if connection.verification is Flag.ON:
+        return CheckResult.PASSED if connection.transport is Transport.TLS else None
+    if connection.verification is not Flag.UNSET:
+        return None
+    if connection.stays_on_this_machine:
+        return CheckResult.PASSED
+    return CheckResult.FAILED if connection.transport is Transport.TLS else CheckResult.UNKNOWN
+
+
+def _keys(connection: Connection) -> tuple[str, ...]:
+    return (connection.module.pass_directive, connection.module.verify)
+
+
+def _idle_bundle(connection: Connection) -> str:
+    bundle = connection.trusted_certificate
+    if bundle is None:
+        return ""
+    return f" {connection.module.trusted_certificate} at {bundle.directive.place} does nothing without it."

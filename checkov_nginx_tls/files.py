@@ -1,0 +1,198 @@
+"""The only door to the file system: what may be read, and each file read and parsed once.
+
+A scan reads only inside the directories it was pointed at. Paths are resolved before they are opened, so
+neither ``..`` nor an absolute include nor a symbolic link leads outside.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable, Final
+
+from checkov_nginx_tls.syntax import ParsedFile, SyntaxProblem, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    Keep = Callable[[str, list[str]], None]
+
+SIZE_LIMIT: Final = 16 * 1024 * 1024
+"""Bytes beyond which a file is left out, and the scan says so."""
+
+_MAGIC: Final = frozenset("*?[")
+_OPEN_FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that keeps a file, or a part of it, from being judged. ``line`` counts from 1."""
+
+    path: str
+    line: int
+    reason: str
+
+
+class Unreadable(Exception):
+    """A file cannot be read; the message says why."""
+
+
+class TooLarge(Unreadable):
+    """A file is larger than SIZE_LIMIT."""
+
+
+def keep_all(_directory: str, _names: list[str]) -> None:
+    """A path filter that leaves nothing out."""
+
+
+class ScannedFiles:
+    """Files inside ``boundaries`` (absolute directories) that the path filter ``keep`` lets through.
+
+    ``keep(directory, names)`` removes from ``names``, in place, what is left out. Messages name files relative
+    to ``base``.
+    """
+
+    def __init__(self, boundaries: Sequence[str], base: str, keep: Keep = keep_all) -> None:
+        self._base = os.path.realpath(base)
+        self._boundaries = tuple(os.path.realpath(boundary) for boundary in boundaries)
+        self._keep = keep
+        self._bytes: dict[str, bytes] = {}
+        self._parsed: dict[str, ParsedFile | Problem] = {}
+        self._kept: dict[str, bool] = {}
+
+    def name(self, path: str) -> str:
+        """What messages call the file at a real path."""
+        return os.path.relpath(path, self._base).replace(os.sep, "/")
+
+    def preload(self, path: str, data: bytes) -> None:
+        """Remember what discovery has read, so that no file is read twice."""
+        self._bytes[path] = data
+
+    def inside(self, path: str) -> str | None:
+        """The real path of ``path``, or None where that lies outside or is filtered out."""
+        real = os.path.realpath(path)
+        boundary = self._boundary_of(real)
+        if boundary is None or not self._is_kept(real, boundary):
+            return None
+        return real
+
+    def boundary(self, path: str) -> str | None:
+        """The boundary directory that holds a real path."""
+        return self._boundary_of(path)
+
+    def load(self, path: str) -> ParsedFile | Problem:
+        """The parsed file at a real path, or the problem that keeps it from being parsed."""
+        loaded = self._parsed.get(path)
+        if loaded is None:
+            loaded = self._parsed[path] = self._load(path)
+        return loaded
+
+    def is_file(self, path: str) -> bool:
+        """Whether a real path is a regular file."""
+        try:
+            return stat.S_ISREG(os.lstat(path).st_mode)
+        except (OSError, ValueError):
+            return False
+
+    def glob(self, pattern: str) -> list[str] | None:
+        """Real paths of the files a pattern matches, in the order of the C locale as nginx reads them.
+
+        None where the directory in front of the pattern is not in the scanned tree.
+        """
+        segments = os.path.normpath(pattern).split(os.sep)
+        first = next(index for index, segment in enumerate(segments) if _MAGIC & set(segment))
+        base = os.sep.join(segments[:first]) or os.sep
+        real_base = self.inside(base)
+        if real_base is None or not os.path.isdir(real_base):
+            return None
+        found = [real_base]
+        for segment in segments[first:]:
+            found = [path for directory in found for path in self._matches(directory, segment)]
+        named = sorted(found, key=os.fsencode)
+        real_paths = (self.inside(path) for path in named)
+        return [path for path in real_paths if path is not None and self.is_file(path)]
+
+    def _matches(self, directory: str, segment: str) -> Iterator[str]:
+        real = self.inside(directory)
+        if real is None:
+            return
+        if not _MAGIC & set(segment):
+            yield os.path.join(real, segment)
+            return
+        pattern = segment.replace("[^", "[!")
+        try:
+            names = os.listdir(real)
+        except OSError:
+            return
+        for name in names:
+            hidden = name.startswith(".") and not segment.startswith(".")
+            if not hidden and fnmatch.fnmatchcase(name, pattern):
+                yield os.path.join(real, name)
+
+    def _load(self, path: str) -> ParsedFile | Problem:
+        try:
+            data = self._bytes.pop(path, None)
+            return parse(path, self.name(path), read(path) if data is None else data)
+        except SyntaxProblem as problem:
+            return Problem(path, problem.line, problem.reason)
+        except Unreadable as error:
+            return Problem(path, 1, str(error))
+
+    def _boundary_of(self, real: str) -> str | None:
+        for boundary in self._boundaries:
+            if real == boundary or real.startswith(boundary.rstrip(os.sep) + os.sep):
+                return boundary
+        return None
+
+    def _is_kept(self, real: str, boundary: str) -> bool:
+        if real == boundary:
+            return True
+        kept = self._kept.get(real)
+        if kept is None:
+            directory, name = os.path.split(real)
+            names = [name]
+            self._keep(directory, names)
+            kept = self._kept[real] = bool(names) and self._is_kept(directory, boundary)
+        return kept
+
+
+def read(path: str) -> bytes:
+    """The bytes of the regular file at a real path.
+
+    Raises TooLarge or Unreadable.
+    """
+    try:
+        descriptor = os.open(path, _OPEN_FLAGS)
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"the file cannot be read: {_reason(error)}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable("not a regular file")
+        if status.st_size > SIZE_LIMIT:
+            raise TooLarge(f"the file is larger than {SIZE_LIMIT // 1024 // 1024} MB")
+        try:
+            return file.read(SIZE_LIMIT + 1)
+        except OSError as error:
+            raise Unreadable(f"the file cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def walk(root: str, keep: Keep, on_error: Callable[[OSError], None]) -> Iterable[tuple[str, list[str]]]:
+    """Directories below ``root`` that ``keep`` lets through, each with its file names, in a stable order."""
+    for directory, directories, names in os.walk(root, onerror=on_error):
+        keep(directory, directories)
+        keep(directory, names)
+        directories.sort(key=os.fsencode)
+        yield directory, sorted(names, key=os.fsencode)

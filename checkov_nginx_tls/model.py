@@ -1,0 +1,244 @@
+"""Configuration as nginx assembles it: blocks with includes expanded, effective values and their origins.
+
+A file that is included twice gives two sets of blocks, one in each including context, which share the same
+directives of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from checkov_nginx_tls.files import Problem
+from checkov_nginx_tls.modules import HARMLESS_INCLUDES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from checkov_nginx_tls.includes import IncludeResolver
+    from checkov_nginx_tls.syntax import Directive, ParsedFile
+
+MAIN: Final = "main"
+"""The type of a configuration's outermost block."""
+
+INCLUDE_LIMIT: Final = 50_000
+"""Includes in one configuration beyond which it is not assembled: files that include each other in pairs
+double at every level."""
+
+_INHERITING: Final = frozenset(
+    {"http.server", "http.location", "http.if", "http.limit_except", "stream.server", "mail.server"}
+)
+_NONAME: Final = frozenset({"http.if", "http.limit_except"})
+_DATA_BLOCKS: Final = frozenset({"map", "geo", "types", "split_clients", "match", "charset_map"})
+_HTTP_SERVER_ONLY: Final = frozenset({"server_name", "location", "root", "index", "return", "rewrite", "error_page"})
+_MAIN_ONLY: Final = frozenset(
+    {"http", "events", "stream", "mail", "mgmt", "user", "worker_processes", "pid", "load_module", "daemon"}
+)
+_HTTP_ONLY: Final = frozenset({"server", "upstream", "map", "geo", "split_clients", "limit_req_zone", "log_format"})
+
+
+class Placed(NamedTuple):
+    """A directive in one including context: ``includes`` are the include directives on the way to it."""
+
+    directive: Directive
+    includes: tuple[Directive, ...]
+
+
+@dataclass(eq=False)
+class Block:
+    """A block in one including context.
+
+    ``type`` is its context ("main", "http", "http.server", "http.location", "stream.server", ...), ``placed``
+    its own directive (None for the outermost block), ``parent`` the block around it. ``simple`` holds the
+    directives without a block that stand in it, includes expanded, in order; ``blocks`` those with one.
+    ``unresolved`` are include directives whose files are not in the scanned tree; ``data`` says that the
+    block's lines are data and no directives (``map`` and its like).
+    """
+
+    type: str
+    placed: Placed | None
+    parent: Block | None
+    simple: list[Placed]
+    blocks: list[Block]
+    unresolved: list[Placed]
+    data: bool = False
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Placed]]:
+        by_name: dict[str, list[Placed]] = {}
+        for placed in self.simple:
+            by_name.setdefault(placed.directive.name, []).append(placed)
+        return by_name
+
+    def own(self, name: str) -> list[Placed]:
+        """The block's own directives of that name, in order."""
+        return self._by_name.get(name, [])
+
+    @property
+    def noname(self) -> bool:
+        """Whether nginx gives the block the upstream of the location around it (``clcf->noname``)."""
+        return self.type in _NONAME
+
+    def inheritance(self) -> Iterator[Block]:
+        """The block and those it inherits from, nearest first.
+
+        nginx merges location from the outer location, from server, from http, and stream's server from
+        stream (``ngx_http_merge_locations``, ``ngx_stream_merge_servers``); nothing comes from main.
+        """
+        block: Block | None = self
+        while block is not None and block.type != MAIN:
+            yield block
+            block = block.parent if block.type in _INHERITING else None
+
+    def effective(self, name: str) -> Placed | None:
+        """The directive that decides in this block: the last one of the nearest level that has any."""
+        for block in self.inheritance():
+            own = block.own(name)
+            if own:
+                return own[-1]
+        return None
+
+    def effective_all(self, name: str) -> list[Placed]:
+        """All directives of that name at the nearest level that has any: how nginx inherits lists."""
+        for block in self.inheritance():
+            own = block.own(name)
+            if own:
+                return own
+        return []
+
+    def walk(self) -> Iterator[Block]:
+        """The block and every block in it, in order."""
+        pending = [self]
+        while pending:
+            block = pending.pop()
+            yield block
+            pending.extend(reversed(block.blocks))
+
+    def missing_includes(self) -> Iterator[Placed]:
+        """Unresolved includes at the levels this block inherits from, nearest first."""
+        for block in self.inheritance():
+            yield from block.unresolved
+
+
+class _TooManyIncludes(Exception):
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Configuration:
+    """One configuration: the file nginx would start with, or a fragment that no other file includes.
+
+    ``complete`` is False for a fragment: what stands around it is not known. ``files`` are all files in it by
+    their paths; ``problems`` the files it includes that cannot be read, and includes that cannot work.
+    """
+
+    main: ParsedFile
+    root: Block
+    complete: bool
+    files: Mapping[str, ParsedFile]
+    problems: tuple[Problem, ...]
+
+
+def assemble(main: ParsedFile, resolver: IncludeResolver) -> Configuration:
+    """Expand the includes of ``main`` and build its blocks."""
+    kind = context_of(main.directives)
+    root = Block(kind, None, None, [], [], [])
+    assembler = _Assembler(resolver, main)
+    try:
+        assembler.fill(root, main.directives, ())
+    except _TooManyIncludes:
+        root = Block(kind, None, None, [], [], [])
+    return Configuration(main, root, kind == MAIN, assembler.files, tuple(assembler.problems))
+
+
+class _Assembler:
+    def __init__(self, resolver: IncludeResolver, main: ParsedFile) -> None:
+        self.resolver = resolver
+        self.files = {main.source.path: main}
+        self.problems: list[Problem] = []
+        self.included = 0
+        self.open_files = [main]
+
+    def fill(self, block: Block, directives: tuple[Directive, ...], includes: tuple[Directive, ...]) -> None:
+        for directive in directives:
+            placed = Placed(directive, includes)
+            if directive.block is not None:
+                self.add_block(block, placed)
+            elif directive.name == "include" and len(directive.args) == 1:
+                self.include(block, placed)
+            else:
+                block.simple.append(placed)
+
+    def add_block(self, parent: Block, placed: Placed) -> None:
+        directive = placed.directive
+        child = Block(_type_of(parent, directive.name), placed, parent, [], [], [])
+        child.data = parent.data or directive.name in _DATA_BLOCKS
+        parent.blocks.append(child)
+        self.fill(child, directive.block or (), placed.includes)
+
+    def include(self, block: Block, placed: Placed) -> None:
+        block.simple.append(placed)
+        files = self.resolver.resolve(placed.directive)
+        if files is None:
+            if not is_harmless(placed.directive.args[0]):
+                block.unresolved.append(placed)
+            return
+        for file in files:
+            if isinstance(file, Problem):
+                self.problems.append(file)
+                block.unresolved.append(placed)
+                continue
+            if file in self.open_files:
+                chain = " -> ".join(opened.source.name for opened in [*self.open_files, file])
+                self.complain(placed, f"the file includes itself: {chain}")
+                continue
+            self.included += 1
+            if self.included > INCLUDE_LIMIT:
+                self.complain(placed, f"more than {INCLUDE_LIMIT} includes: the configuration is not judged")
+                raise _TooManyIncludes
+            self.files[file.source.path] = file
+            self.open_files.append(file)
+            self.fill(block, file.directives, (*placed.includes, placed.directive))
+            self.open_files.pop()
+
+    def complain(self, placed: Placed, reason: str) -> None:
+        directive = placed.directive
+        self.problems.append(Problem(directive.source.path, directive.line, reason))
+
+
+def is_harmless(argument: str) -> bool:
+    """Whether an include names a file that distributions ship and that holds no TLS directive."""
+    name = argument.rsplit("/", 1)[-1]
+    return name in HARMLESS_INCLUDES or name.startswith("koi-")
+
+
+def _type_of(parent: Block, name: str) -> str:
+    if parent.type == MAIN:
+        return name
+    return f"{parent.type.split('.', 1)[0]}.{name}"
+
+
+def context_of(directives: tuple[Directive, ...]) -> str:
+    """The context in which a file's top level stands, told from what it holds."""
+    names = {directive.name for directive in directives}
+    if names & _MAIN_ONLY:
+        return MAIN
+    streams = any(_is_stream_server(directive.block or ()) for directive in directives if directive.name == "server")
+    if names & _HTTP_ONLY:
+        return "stream" if streams else "http"
+    if names & {"listen", "server_name", "location"}:
+        return "stream.server" if _is_stream_server(directives) else "http.server"
+    return "stream.server" if _is_stream_server(directives) else "http.location"
+
+
+def _is_stream_server(directives: tuple[Directive, ...]) -> bool:
+    names = {directive.name for directive in directives}
+    if names & _HTTP_SERVER_ONLY:
+        return False
+    targets = [directive.args[0] for directive in directives if directive.name == "proxy_pass" and directive.args]
+    if "proxy_ssl" in names or "ssl_preread" in names:
+        return True
+    if "listen" in names:
+        return bool(targets)
+    return bool(targets) and not any("://" in target or "$" in target for target in targets)

@@ -1,0 +1,121 @@
+"""The one table of nginx's modules that open TLS connections to upstreams.
+
+Source: nginx's ``src/http/modules/ngx_http_{proxy,grpc,uwsgi}_module.c`` and
+``src/stream/ngx_stream_proxy_module.c``; their documentation on nginx.org.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+DOCUMENTATION: Final = "https://nginx.org/en/docs/"
+
+
+@dataclass(frozen=True)
+class Module:
+    """How one module is told to pass requests on, to speak TLS and to verify.
+
+    ``family`` is "http" or "stream". ``tls_scheme`` and ``plain_scheme`` are the prefixes of the target that
+    choose TLS and plaintext; a module without them has a flag directive, ``tls_flag``, instead.
+    ``bare_is_plaintext`` says that a target without any scheme is legal and means plaintext.
+    ``page`` is the module's page below nginx.org's documentation.
+    """
+
+    name: str
+    family: str
+    pass_directive: str
+    ssl_prefix: str
+    page: str
+    tls_scheme: str | None = None
+    plain_scheme: str | None = None
+    tls_flag: str | None = None
+    bare_is_plaintext: bool = False
+
+    @property
+    def verify(self) -> str:
+        """The directive that turns verification on: a flag, off unless set."""
+        return f"{self.ssl_prefix}_verify"
+
+    @property
+    def trusted_certificate(self) -> str:
+        """The directive that names the bundle of trusted CA certificates: empty unless set."""
+        return f"{self.ssl_prefix}_trusted_certificate"
+
+    def url(self, directive: str) -> str:
+        """The directive's place in nginx's documentation."""
+        return f"{DOCUMENTATION}{self.page}#{directive}"
+
+
+HTTP_PROXY: Final = Module(
+    name="http proxy",
+    family="http",
+    pass_directive="proxy_pass",
+    ssl_prefix="proxy_ssl",
+    page="http/ngx_http_proxy_module.html",
+    tls_scheme="https://",
+    plain_scheme="http://",
+)
+GRPC: Final = Module(
+    name="grpc",
+    family="http",
+    pass_directive="grpc_pass",
+    ssl_prefix="grpc_ssl",
+    page="http/ngx_http_grpc_module.html",
+    tls_scheme="grpcs://",
+    plain_scheme="grpc://",
+    bare_is_plaintext=True,
+)
+UWSGI: Final = Module(
+    name="uwsgi",
+    family="http",
+    pass_directive="uwsgi_pass",
+    ssl_prefix="uwsgi_ssl",
+    page="http/ngx_http_uwsgi_module.html",
+    tls_scheme="suwsgi://",
+    plain_scheme="uwsgi://",
+    bare_is_plaintext=True,
+)
+STREAM_PROXY: Final = Module(
+    name="stream proxy",
+    family="stream",
+    pass_directive="proxy_pass",
+    ssl_prefix="proxy_ssl",
+    page="stream/ngx_stream_proxy_module.html",
+    tls_flag="proxy_ssl",
+)
+
+MODULES: Final = (HTTP_PROXY, GRPC, UWSGI, STREAM_PROXY)
+
+HANDLERS: Final = frozenset(
+    {
+        "proxy_pass",
+        "grpc_pass",
+        "uwsgi_pass",
+        "fastcgi_pass",
+        "scgi_pass",
+        "memcached_pass",
+        "tunnel_pass",
+    }
+)
+"""Directives that make a location hand requests to an upstream; of several in one location the last one does."""
+
+FLAGS: Final = frozenset(
+    {
+        *(module.verify for module in MODULES),
+        *(f"{module.ssl_prefix}_server_name" for module in MODULES),
+        *(f"{module.ssl_prefix}_session_reuse" for module in MODULES),
+        "proxy_ssl",
+        "zone_sync_ssl",
+        "zone_sync_ssl_verify",
+        "zone_sync_ssl_server_name",
+        "js_fetch_verify",
+        "ssl_verify",
+    }
+)
+"""Directives of ours that take exactly ``on`` or ``off``, in any case (``ngx_conf_set_flag_slot``)."""
+
+HARMLESS_INCLUDES: Final = frozenset(
+    {"mime.types", "fastcgi_params", "fastcgi.conf", "proxy_params", "uwsgi_params", "scgi_params", "win-utf"}
+)
+"""Names of files that distributions ship and that hold no TLS directive; ``koi-*`` belongs to them."""

@@ -1,0 +1,410 @@
+"""From files to outcomes: discovery, includes, boundaries, skips, users' checks, hostile input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from checkov.common.models.enums import CheckResult
+
+from checkov_nginx_tls import files as files_module
+from checkov_nginx_tls.analysis import Analysis, analyse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+BAD = "proxy_pass https://backend.example.com; proxy_ssl_verify off;\n"
+
+
+def write(root: Path, tree: Mapping[str, str | bytes]) -> None:
+    for name, content in tree.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def scan(root: Path, tree: Mapping[str, str | bytes]) -> Analysis:
+    write(root, tree)
+    return analyse(str(root))
+
+
+def results(analysis: Analysis, root: Path, result: CheckResult = CheckResult.FAILED) -> list[str]:
+    """``ID file:line resource`` of all outcomes of a kind."""
+    base = root.resolve()
+    return [
+        f"{outcome.check.id[-2:]} {Path(outcome.path).relative_to(base)}:{outcome.start_line} {outcome.resource}"
+        for outcome in analysis.outcomes
+        if outcome.result is result
+    ]
+
+
+def reasons(analysis: Analysis) -> list[str]:
+    return [f"{Path(problem.path).name}:{problem.line}: {problem.reason}" for problem in analysis.problems]
+
+
+# discovery
+
+
+@pytest.mark.parametrize(
+    "name", ["nginx.conf", "proxy", "deep/er/site.inc", "sites-available/default", "x.conf.sample", "notes.txt"]
+)
+def test_files_are_found_by_what_they_hold(tmp_path: Path, name: str) -> None:
+    assert len(results(scan(tmp_path, {name: BAD}), tmp_path)) == 1
+
+
+@pytest.mark.parametrize("name", ["README.md", "app.py", "x.min.conf", "Cargo.lock", "Dockerfile", "x.html", "x.t"])
+def test_documentation_programs_and_lock_files_are_left_out(tmp_path: Path, name: str) -> None:
+    assert scan(tmp_path, {name: BAD}) == Analysis((), (), (), ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ProxyPass / https://backend.example.com/\nSSLProxyVerify none\n",
+        "proxy_pass: https://backend.example.com;\n",
+        "proxy_pass = https://backend.example.com;\n",
+        "the proxy_pass directive; proxy_ssl_verify is a directive too\n",
+        "[Service]\nExecStart=/usr/bin/x; proxy\n",
+        "#!/bin/sh\nproxy_pass https://x;\n",
+    ],
+)
+def test_other_formats_are_not_nginx(tmp_path: Path, text: str) -> None:
+    assert scan(tmp_path, {"some.conf": text}) == Analysis((), (), (), ())
+
+
+def test_an_empty_directory_has_nothing(tmp_path: Path) -> None:
+    assert analyse(str(tmp_path)) == Analysis((), (), (), ())
+
+
+def test_a_directory_that_is_not_there_has_nothing(tmp_path: Path) -> None:
+    assert not analyse(str(tmp_path / "missing")).outcomes
+
+
+def test_what_the_path_filter_leaves_out_is_not_opened(tmp_path: Path) -> None:
+    write(
+        tmp_path, {"nginx.conf": "include skipped/x.conf; location / { proxy_pass https://a; }", "skipped/x.conf": BAD}
+    )
+
+    def keep(_directory: str, names: list[str]) -> None:
+        if "skipped" in names:
+            names.remove("skipped")
+
+    with opened() as paths:
+        analysis = analyse(str(tmp_path), keep=keep)
+    assert not [path for path in paths if "skipped" in path]
+    (outcome,) = [one for one in analysis.outcomes if one.result is CheckResult.FAILED]
+    assert 'Not in the scanned tree, and so not looked at: "skipped/x.conf" (nginx.conf:1)' in outcome.message
+
+
+def test_a_file_over_the_size_limit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files_module, "SIZE_LIMIT", 100)
+    analysis = scan(tmp_path, {"big.conf": BAD * 10})
+    assert not analysis.outcomes
+    assert "big.conf" in analysis.warnings[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no permission bits")
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {"secret.conf": BAD, "good.conf": BAD})
+    (tmp_path / "secret.conf").chmod(0)
+    if os.access(tmp_path / "secret.conf", os.R_OK):
+        pytest.skip("this user may read everything")
+    analysis = analyse(str(tmp_path))
+    assert reasons(analysis) == ["secret.conf:1: the file cannot be read: Permission denied"]
+    assert len(results(analysis, tmp_path)) == 1
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_open = os.open
+
+    def refuse(path: str, *arguments: int) -> int:
+        if str(path).endswith("secret.conf"):
+            raise PermissionError(13, "Permission denied")
+        return real_open(path, *arguments)
+
+    monkeypatch.setattr(os, "open", refuse)
+    analysis = scan(tmp_path, {"secret.conf": BAD, "good.conf": BAD})
+    assert reasons(analysis) == ["secret.conf:1: the file cannot be read: Permission denied"]
+    assert len(results(analysis, tmp_path)) == 1
+
+
+# includes
+
+
+def test_includes_are_relative_to_the_main_file_even_nested(tmp_path: Path) -> None:
+    analysis = scan(
+        tmp_path,
+        {
+            "nginx.conf": "events {} http { include conf.d/*.conf; }",
+            "conf.d/a.conf": "server { include snippets/verify.conf; location / { proxy_pass https://a.example; } }",
+            "snippets/verify.conf": "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem;",
+            "conf.d/snippets/verify.conf": "proxy_ssl_verify off;",
+        },
+    )
+    assert results(analysis, tmp_path) == ["01 conf.d/snippets/verify.conf:1 proxy_ssl_verify"]
+    assert len(results(analysis, tmp_path, CheckResult.PASSED)) == 3
+
+
+def test_globs_are_read_in_the_order_of_the_c_locale(tmp_path: Path) -> None:
+    analysis = scan(
+        tmp_path,
+        {
+            "nginx.conf": "events {} http { server { include parts/*.inc; } }",
+            "parts/10.inc": "proxy_set_header A 10;",
+            "parts/B.inc": "proxy_set_header A B;",
+            "parts/.hidden.inc": BAD,
+            "parts/a.inc": "location / { proxy_pass https://a.example.com; }",
+            "parts/2.inc": "proxy_set_header A 2;",
+        },
+    )
+    assert results(analysis, tmp_path) == [
+        "01 parts/.hidden.inc:1 proxy_ssl_verify",
+        "03 parts/a.inc:1 location(/).proxy_pass",
+    ]
+
+
+def test_a_cause_in_a_shared_file_is_one_finding(tmp_path: Path) -> None:
+    analysis = scan(
+        tmp_path,
+        {
+            "nginx.conf": "events {} http { "
+            + "".join(
+                f"server {{ listen {port}; include tls.conf; location / {{ proxy_pass https://a{port}; }} }}"
+                for port in range(20)
+            )
+            + "}",
+            "tls.conf": "proxy_ssl_verify off;",
+        },
+    )
+    assert results(analysis, tmp_path) == ["01 tls.conf:1 proxy_ssl_verify"]
+    (message,) = [outcome.message for outcome in analysis.outcomes if outcome.result is CheckResult.FAILED]
+    assert "https://a0 (nginx.conf:1)" in message
+    assert "17 more" in message
+
+
+def test_a_file_that_includes_itself_is_named(tmp_path: Path) -> None:
+    analysis = scan(
+        tmp_path, {"a.conf": "include b.conf; proxy_pass https://a.example.com;", "b.conf": "include a.conf;"}
+    )
+    assert reasons(analysis) == ["b.conf:1: the file includes itself: a.conf -> b.conf -> a.conf"]
+    assert results(analysis, tmp_path) == ["03 a.conf:1 proxy_pass"]
+
+
+def test_an_include_bomb_is_named(tmp_path: Path) -> None:
+    tree = {f"f{number}.conf": f"include f{number + 1}.conf; include f{number + 1}.conf;" for number in range(30)}
+    analysis = scan(tmp_path, {**tree, "f30.conf": "proxy_pass https://a.example.com;"})
+    assert not analysis.outcomes
+    assert "more than 50000 includes" in reasons(analysis)[0]
+
+
+def test_an_included_file_that_does_not_parse_is_named(tmp_path: Path) -> None:
+    analysis = scan(
+        tmp_path,
+        {
+            "nginx.conf": "events {} http { include broken.inc; server { location / { proxy_pass https://a.b; } } }",
+            "broken.inc": "proxy_ssl_verify on\n",
+        },
+    )
+    assert reasons(analysis) == ['broken.inc:2: unexpected end of file, expecting ";" or "}"']
+    assert results(analysis, tmp_path) == ["03 nginx.conf:1 http.server(_:80).location(/).proxy_pass"]
+
+
+# boundaries
+
+
+class opened:  # noqa: N801  # a context manager
+    """Records every path that is opened or listed while it is active."""
+
+    paths: list[str] | None = None
+    installed = False
+
+    def __enter__(self) -> list[str]:
+        if not opened.installed:
+            sys.addaudithook(self._hook)
+            opened.installed = True
+        opened.paths = []
+        return opened.paths
+
+    def __exit__(self, *_: object) -> None:
+        opened.paths = None
+
+    @staticmethod
+    def _hook(event: str, arguments: tuple[object, ...]) -> None:
+        if opened.paths is not None and event in {"open", "os.listdir", "os.scandir"}:
+            opened.paths.append(str(arguments[0]))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links")
+def test_nothing_outside_the_scanned_directory_is_opened(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    root = tmp_path / "root"
+    write(outside, {"secret.conf": BAD, "d/secret.conf": BAD})
+    write(
+        root,
+        {
+            "nginx.conf": f"""
+                events {{}}
+                http {{
+                    include ../outside/secret.conf;
+                    include ../outside/*.conf;
+                    include {outside}/secret.conf;
+                    include {outside}/*.conf;
+                    include /etc/hostname;
+                    include link.conf;
+                    include linked/secret.conf;
+                    include linked/*.conf;
+                    include */secret.conf;
+                    include link*/../../outside/*.conf;
+                    include loop/nginx.conf;
+                    server {{ location / {{ proxy_pass https://a.example.com; }} }}
+                }}""",
+        },
+    )
+    (root / "link.conf").symlink_to(outside / "secret.conf")
+    (root / "linked").symlink_to(outside)
+    (root / "loop").symlink_to(root)
+    with opened() as paths:
+        analysis = analyse(str(root))
+    real = [os.path.realpath(path) for path in paths if not path.isdigit()]
+    assert str(root / "nginx.conf") in real
+    assert [path for path in real if not f"{path}/".startswith(f"{root}/") and path.startswith(str(tmp_path))] == []
+    assert "/etc/hostname" not in real
+    assert [line[:2] for line in results(analysis, root)] == ["03"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.conf")
+    write(tmp_path, {"nginx.conf": f"include pipe.conf; {BAD}"})
+    assert len(results(analyse(str(tmp_path)), tmp_path)) == 1
+
+
+# skips
+
+
+def test_a_skip_at_a_location_removes_it_from_an_inherited_cause(tmp_path: Path) -> None:
+    text = """
+    events {}
+    http {
+        proxy_ssl_verify off;
+        server {
+            location /a {
+                # checkov:skip=CKV_NGINX_CUSTOM_01:tested by hand
+                proxy_pass https://a.example.com;
+            }
+            location /b { %s
+                proxy_pass https://b.example.com;
+            }
+        }
+    }
+    """
+    analysis = scan(tmp_path, {"nginx.conf": text % ""})
+    (failed,) = [one for one in analysis.outcomes if one.result is CheckResult.FAILED]
+    assert "b.example.com" in failed.message
+    assert "a.example.com" not in failed.message
+    analysis = scan(tmp_path, {"nginx.conf": text % "# checkov:skip=CKV_NGINX_CUSTOM_01:too"})
+    (skipped,) = [one for one in analysis.outcomes if one.result is CheckResult.SKIPPED]
+    assert (skipped.start_line, skipped.skip_reason) == (4, "tested by hand")
+    assert not analysis.warnings
+
+
+def test_a_skip_on_an_include_covers_what_it_brings(tmp_path: Path) -> None:
+    tree = {"nginx.conf": "events {} http { server {\ninclude app.conf; # checkov:skip=CKV_NGINX_CUSTOM_03:why\n} }"}
+    analysis = scan(tmp_path, {**tree, "app.conf": "location / { proxy_pass https://a.example.com; }"})
+    assert results(analysis, tmp_path) == []
+    assert len(results(analysis, tmp_path, CheckResult.SKIPPED)) == 1
+
+
+def test_a_skip_that_skips_nothing_is_a_warning(tmp_path: Path) -> None:
+    text = (
+        "location / { # checkov:skip=CKV_NGINX_CUSTOM_01,CKV_NGINX_CUSTOM_99,CKV_DOCKER_1:x\nproxy_pass https://a.b;}"
+    )
+    assert scan(tmp_path, {"a.conf": text}).warnings == (
+        "a.conf:1: checkov:skip=CKV_NGINX_CUSTOM_01 skips nothing: remove it, or move it to the finding",
+        "a.conf:1: checkov:skip=CKV_NGINX_CUSTOM_99 names no check",
+    )
+
+
+# what nginx refuses
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("proxy_ssl_verify yes; proxy_pass https://a;", 'invalid value "yes" in "proxy_ssl_verify" directive'),
+        ("proxy_ssl_verify; proxy_pass https://a;", 'invalid number of arguments in "proxy_ssl_verify" directive'),
+        ("proxy_ssl_verify on; proxy_ssl_verify on; proxy_pass http://a;", '"proxy_ssl_verify" directive is duplicate'),
+        ("location / { proxy_pass backend; }", 'invalid URL prefix in "backend"'),
+    ],
+)
+def test_refusals_are_problems_in_the_words_of_nginx(tmp_path: Path, text: str, reason: str) -> None:
+    assert any(reason in found for found in reasons(scan(tmp_path, {"a.conf": text})))
+
+
+# hostile input
+
+
+def test_a_binary_file_named_nginx_conf_is_named(tmp_path: Path) -> None:
+    analysis = scan(tmp_path, {"nginx.conf": bytes(range(256)) * 40, "other.conf": bytes(range(256)) * 40})
+    assert reasons(analysis) == ["nginx.conf:1: the file is not text: it is not judged"]
+
+
+def test_ten_thousand_nested_braces_are_named(tmp_path: Path) -> None:
+    analysis = scan(tmp_path, {"nginx.conf": f"{'a {' * 10_000}\n{BAD}{'}' * 10_000}"})
+    assert "nested more than" in reasons(analysis)[0]
+
+
+def test_one_hostile_file_hides_no_other(tmp_path: Path) -> None:
+    tree: dict[str, str | bytes] = {
+        "a.conf": BAD,
+        "bom.conf": b"\xef\xbb\xbf" + BAD.encode(),
+        "utf16.conf": BAD.encode("utf-16"),
+        "open.conf": f"server {{ {BAD}",
+        "z.conf": BAD,
+    }
+    analysis = scan(tmp_path, tree)
+    assert results(analysis, tmp_path) == ["01 a.conf:1 proxy_ssl_verify", "01 z.conf:1 proxy_ssl_verify"]
+    assert [reason.partition(":")[0] for reason in reasons(analysis)] == ["bom.conf", "open.conf", "utf16.conf"]
+
+
+def test_a_very_long_line_is_quoted_in_part(tmp_path: Path) -> None:
+    text = "".join(f"location /{number} {{ proxy_pass https://a{number}; }} " for number in range(500))
+    analysis = scan(tmp_path, {"a.conf": text})
+    assert len(results(analysis, tmp_path)) == 500
+    last = next(outcome for outcome in analysis.outcomes if "/499)" in outcome.resource)
+    assert last.code_block == ((1, "proxy_pass https://a499; } \n"),)
+
+
+def test_a_check_that_raises_is_no_silent_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from checkov_nginx_tls.checks.upstream_verify_disabled import UpstreamVerifyDisabled
+
+    def broken(*_: object) -> Iterator[object]:
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr(UpstreamVerifyDisabled, "judge", broken)
+    analysis = scan(tmp_path, {"a.conf": BAD})
+    assert reasons(analysis) == [
+        "a.conf:1: check CKV_NGINX_CUSTOM_01 failed to run (RuntimeError: no luck): the file is not judged by it"
+    ]
+
+
+# names
+
+
+def test_resource_names_tell_alike_siblings_apart(tmp_path: Path) -> None:
+    text = """
+    server { listen 80; server_name a.example.com b.example.com; location ^~ /x { proxy_pass https://a.b; } }
+    server { listen [::]:443 ssl; location = /x { proxy_pass https://a.b; } }
+    server { listen 127.0.0.1:8443; if ($a = "b") { proxy_pass https://a.b; } }
+    server { listen 127.0.0.1:8443; location / { proxy_pass https://a.b; } location / { proxy_pass https://a.b; } }
+    """
+    assert [line.split(" ", 2)[2] for line in results(scan(tmp_path, {"a.conf": text}), tmp_path)] == [
+        "server(a.example.com:80).location(^~ /x).proxy_pass",
+        "server(_:443).location(= /x).proxy_pass",
+        "server(_:8443).if($a = b).proxy_pass",
+        "server(_:8443)#2.location(/).proxy_pass",
+        "server(_:8443)#2.location(/)#2.proxy_pass",
+    ]

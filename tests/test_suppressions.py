@@ -1,0 +1,104 @@
+"""What a ``checkov:skip`` comment covers."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from checkov_nginx_tls.suppressions import NO_REASON, skips_of
+from checkov_nginx_tls.syntax import Directive, parse
+
+
+def covered(text: str) -> set[str]:
+    """Names of the directives that the first skip in a text covers."""
+    file = parse("/x", "x", textwrap.dedent(text).encode())
+    skip = skips_of(file)[0]
+
+    def walk(directives: tuple[Directive, ...]) -> set[str]:
+        found: set[str] = set()
+        for directive in directives:
+            if skip.covers(directive):
+                found.add(directive.name)
+            found |= walk(directive.block or ())
+        return found
+
+    return walk(file.directives)
+
+
+SKIP = "checkov:skip=CKV_NGINX_CUSTOM_01:a reason"
+
+
+def test_on_its_own_line_the_directive() -> None:
+    assert covered(f"a 1; # {SKIP}\nb 1;") == {"a"}
+
+
+def test_on_the_opening_line_of_a_block_the_block() -> None:
+    assert covered(f"a {{ # {SKIP}\n b 1;\n}}\nc 1;") == {"a", "b"}
+
+
+def test_on_the_closing_line_of_a_block_the_block() -> None:
+    assert covered(f"a {{\n b 1;\n}} # {SKIP}\nc 1;") == {"a", "b"}
+
+
+def test_inside_a_directive_of_several_lines_that_directive() -> None:
+    assert covered(f"x {{\n z 1;\n a 1\n   # {SKIP}\n   2;\n b 1;\n}}") == {"a"}
+
+
+def test_directly_above_a_directive_that_one_only() -> None:
+    assert covered(f"x {{\n z 1;\n # {SKIP}\n a 1;\n b 1;\n}}") == {"a"}
+
+
+def test_directly_above_a_block_the_block() -> None:
+    assert covered(f"x {{\n z 1;\n # {SKIP}\n a {{\n b 1;\n }}\n c 1;\n}}") == {"a", "b"}
+
+
+def test_with_more_comment_lines_below_it_still_directly_above() -> None:
+    assert covered(f"x {{\n z 1;\n # {SKIP}\n # more\n a 1;\n b 1;\n}}") == {"a"}
+
+
+def test_first_in_a_block_the_block() -> None:
+    assert covered(f"x {{\n # {SKIP}\n a 1;\n b 1;\n}}\ny 1;") == {"x", "a", "b"}
+
+
+def test_alone_before_a_blank_line_the_enclosing_block() -> None:
+    assert covered(f"x {{\n z 1;\n # {SKIP}\n\n a 1;\n}}\ny 1;") == {"x", "z", "a"}
+
+
+def test_alone_before_the_closing_brace_the_enclosing_block() -> None:
+    assert covered(f"x {{\n z 1;\n # {SKIP}\n}}\ny 1;") == {"x", "z"}
+
+
+def test_before_everything_and_followed_by_a_blank_line_the_file() -> None:
+    assert covered(f"# licence\n\n# {SKIP}\n\nx 1;\ny 1;") == {"x", "y"}
+
+
+def test_at_the_top_but_directly_above_a_directive_that_one_only() -> None:
+    assert covered(f"# {SKIP}\nx 1;\ny 1;") == {"x"}
+
+
+def test_alone_in_the_middle_of_a_file_nothing() -> None:
+    assert covered(f"x 1;\n# {SKIP}\n\ny 1;") == set()
+
+
+def test_windows_line_ends_change_nothing() -> None:
+    assert covered(f"# {SKIP}\r\n\r\nx 1;\r\ny 1;\r\n") == {"x", "y"}
+
+
+def test_in_a_string_it_is_no_skip() -> None:
+    file = parse("/x", "x", f'add_header X "# {SKIP}";'.encode())
+    assert skips_of(file) == ()
+
+
+@pytest.mark.parametrize("prefix", ["checkov", "bridgecrew", "cortex"])
+def test_several_ids_share_a_reason(prefix: str) -> None:
+    file = parse("/x", "x", f"a 1; # {prefix}:skip=CKV_A_1, CKV_B_2 : why: because\r\n".encode())
+    assert [(skip.check_id, skip.reason) for skip in skips_of(file)] == [
+        ("CKV_A_1", "why: because"),
+        ("CKV_B_2", "why: because"),
+    ]
+
+
+def test_a_missing_reason_is_said() -> None:
+    file = parse("/x", "x", b"a 1; # checkov:skip=CKV_A_1")
+    assert skips_of(file)[0].reason == NO_REASON

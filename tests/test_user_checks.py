@@ -1,0 +1,190 @@
+"""Checks that users write: registration, and what they receive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+from checkov.common.models.enums import CheckCategories, CheckResult
+
+from checkov_nginx_tls.analysis import analyse
+from checkov_nginx_tls.checks import registry as registry_module
+from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
+from checkov_nginx_tls.checks.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from checkov_nginx_tls.conf import BlockConf
+
+CONFIG = """
+events {}
+http {
+    proxy_ssl_verify OFF;
+    proxy_set_header A 1;
+    server {
+        listen 80;
+        proxy_set_header B 1;
+        proxy_set_header B 2;
+        location / {
+            proxy_pass https://a.example.com;
+            if ($x) { return 403; }
+        }
+        location /own { proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; proxy_pass https://b.example.com; }
+    }
+}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _forget_user_checks() -> Iterator[None]:
+    held = dict(registry_module.registry._user)
+    yield
+    registry_module.registry._user.clear()
+    registry_module.registry._user.update(held)
+
+
+def failed(tmp_path: Path, check_id: str) -> list[str]:
+    (tmp_path / "nginx.conf").write_text(CONFIG, encoding="utf-8")
+    return [
+        outcome.resource
+        for outcome in analyse(str(tmp_path)).outcomes
+        if outcome.check.id == check_id and outcome.result is CheckResult.FAILED
+    ]
+
+
+def test_a_check_sees_what_nginx_would_use_in_a_block(tmp_path: Path) -> None:
+    seen: dict[tuple[str, str], Any] = {}
+
+    class SeesEverything(BaseNginxCheck):
+        def __init__(self) -> None:
+            super().__init__(
+                name="Ensure tests pass",
+                id="CKV_NGINX_USER_1",
+                categories=[CheckCategories.NETWORKING],
+                supported_resources=["http.location", "http.if"],
+            )
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            seen[conf.entity_type, conf["proxy_ssl_verify"][0]] = (
+                conf,
+                conf.origin("proxy_ssl_verify"),
+                conf.all("proxy_set_header"),
+            )
+            return CheckResult.FAILED if conf["proxy_ssl_verify"] == ["off"] else CheckResult.PASSED
+
+    assert failed(tmp_path, "CKV_NGINX_USER_1") == [
+        "http.server(_:80).location(/)",
+        "http.server(_:80).location(/).if($x)",
+    ]
+    conf, origin, headers = seen["http.location", "off"]
+    assert origin == ("proxy_ssl_verify", "nginx.conf", 4)
+    assert headers == [["B", "1"], ["B", "2"]]
+    assert conf["proxy_set_header"] == ["B", "2"]
+    assert "proxy_ssl_server_name" not in conf
+    assert conf.origin("proxy_ssl_server_name") is None
+    assert seen["http.if", "off"][0]["proxy_pass"] == ["https://a.example.com"]
+    assert "return" not in conf
+
+
+def test_the_form_of_the_published_article_runs(tmp_path: Path) -> None:
+    class NginxProxySslVerifyOff(BaseNginxCheck):
+        def __init__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204  # as published
+            name = "Ensure proxy_ssl_verify is not disabled"
+            id = "CKV_NGINX_USER_2"  # noqa: A001
+            super().__init__(name=name, check_id=id)
+
+        def check_resource_config(self, config):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+            if "proxy_ssl_verify" in config and config["proxy_ssl_verify"] == ["off"]:
+                return CheckResult.FAILED, config
+            return CheckResult.PASSED, config
+
+    NginxProxySslVerifyOff()  # type: ignore[no-untyped-call, abstract]
+    assert "http.server(_:80).location(/)" in failed(tmp_path, "CKV_NGINX_USER_2")
+
+
+def define(check_id: str) -> Callable[[], BaseNginxCheck]:
+    class Defined(BaseNginxCheck):
+        def __init__(self) -> None:
+            super().__init__(name="n", id=check_id, supported_resources=["http"])
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            return CheckResult.FAILED
+
+    return Defined
+
+
+def test_defining_registers_and_creating_changes_nothing(tmp_path: Path) -> None:
+    define("CKV_NGINX_USER_3")()
+    define("CKV_NGINX_USER_3")
+    ids = [check.id for check in registry_module.registry.checks()]
+    assert ids.count("CKV_NGINX_USER_3") == 1
+    assert failed(tmp_path, "CKV_NGINX_USER_3") == ["http"]
+    assert not registry_module.registry.warnings()
+
+
+def test_our_ids_stay_ours(tmp_path: Path) -> None:
+    define("CKV_NGINX_CUSTOM_01")
+    assert failed(tmp_path, "CKV_NGINX_CUSTOM_01") == ["http.proxy_ssl_verify"]
+    (warning,) = analyse(str(tmp_path)).warnings
+    assert "CKV_NGINX_CUSTOM_01" in warning
+    assert "choose another ID" in warning
+
+
+def test_a_class_that_is_not_finished_is_not_registered() -> None:
+    class Unfinished(BaseNginxCheck):
+        def __init__(self) -> None:
+            super().__init__(name="n", id="CKV_NGINX_USER_4")
+
+    class NeedsArguments(BaseNginxCheck):
+        def __init__(self, number: int) -> None:
+            super().__init__(name="n", id=f"CKV_NGINX_USER_{number}")
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            return CheckResult.PASSED
+
+    del Unfinished
+    assert not {"CKV_NGINX_USER_4", "CKV_NGINX_USER_5"} & {c.id for c in registry_module.registry.checks()}
+    NeedsArguments(5)
+    assert "CKV_NGINX_USER_5" in {c.id for c in registry_module.registry.checks()}
+
+
+def test_a_check_without_id_says_so() -> None:
+    with pytest.raises(ValueError, match="has no ID"):
+
+        class NoId(BaseNginxCheck):
+            def __init__(self) -> None:
+                super().__init__(name="n")
+
+            def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+                return CheckResult.PASSED
+
+
+def test_a_user_check_can_be_skipped_and_may_raise(tmp_path: Path) -> None:
+    class Raises(BaseNginxCheck):
+        def __init__(self) -> None:
+            super().__init__(name="n", id="CKV_NGINX_USER_6", supported_resources=["http.upstream"])
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            raise KeyError(conf["missing"])
+
+    define("CKV_NGINX_USER_7")
+    text = "http { # checkov:skip=CKV_NGINX_USER_7:because\nupstream u { server a; }\n"
+    text += "server { location / { grpc_pass u; } } }"
+    (tmp_path / "nginx.conf").write_text(text, encoding="utf-8")
+    analysis = analyse(str(tmp_path))
+    assert [(o.check.id, o.result, o.skip_reason) for o in analysis.outcomes] == [
+        ("CKV_NGINX_USER_7", CheckResult.SKIPPED, "because")
+    ]
+    assert "CKV_NGINX_USER_6 failed to run" in analysis.problems[0].reason
+
+
+def test_two_files_with_one_id_are_a_warning() -> None:
+    registry = Registry()
+    first, second = define("CKV_NGINX_USER_8")(), define("CKV_NGINX_USER_8")()
+    type(second).__module__ = "conftest"
+    registry.register(first)
+    registry.register(second)
+    assert "is taken by" in registry.warnings()[0]
+    assert registry.user_checks() == (first,)
