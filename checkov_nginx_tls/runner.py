@@ -1,0 +1,274 @@
+"""The Checkov runner of the nginx framework: files in, a Checkov report out.
+
+The only module that builds Checkov's records. What the files mean is decided in
+``checkov_nginx_tls.analysis``; here the outcomes are filtered, named and written down the way Checkov's own
+runners do it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from checkov.common.bridgecrew.severities import get_severity
+from checkov.common.checks.base_check_registry import BaseCheckRegistry
+from checkov.common.models.enums import CheckResult
+from checkov.common.output.record import Record
+from checkov.common.output.report import Report
+from checkov.common.runners.base_runner import BaseRunner, filter_ignored_paths
+from checkov.common.util.consts import PARSE_ERROR_FAIL_FLAG
+from checkov.runner_filter import RunnerFilter
+
+from checkov_nginx_tls.analysis import Analysis, Outcome, analyse
+from checkov_nginx_tls.checks.registry import registry
+
+if TYPE_CHECKING:
+    from checkov.common.typing import _CheckResult
+    from checkov.common.util.tqdm_utils import ProgressBar
+
+    from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
+
+CHECK_TYPE = "nginx"
+
+logger = logging.getLogger(__name__)
+
+# Bytes that are not UTF-8 (decoded as lone surrogates) and control characters other than the tabulator.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class Runner(BaseRunner[None, None, None]):
+    """Scans nginx configuration; takes and returns what every Checkov runner does."""
+
+    check_type = CHECK_TYPE
+
+    def should_scan_file(self, filename: str) -> bool:  # noqa: ARG002  # Checkov's signature
+        """Take every file given with ``-f``: its content decides whether it is nginx configuration."""
+        return True
+
+    def run(
+        self,
+        root_folder: str | None = None,
+        external_checks_dir: list[str] | None = None,
+        files: list[str] | None = None,
+        runner_filter: RunnerFilter | None = None,
+        collect_skip_comments: bool = True,  # noqa: ARG002, FBT002  # Checkov's signature
+    ) -> Report:
+        """Scan a directory, files, or both.
+
+        ``files`` are taken whatever their name. ``collect_skip_comments`` is accepted for Checkov's sake:
+        comments that skip a check are part of the analysis. Nothing found in a file raises; see the report's
+        parsing errors.
+        """
+        runner_filter = runner_filter or RunnerFilter()
+        if not runner_filter.show_progress_bar:
+            self.pbar.turn_off_progress_bar()
+        _load_external_checks(external_checks_dir or [])
+        _prepare_checks()
+
+        paths = _Paths(root_folder)
+        progress = _Progress(self.pbar)
+
+        def keep(directory: str, names: list[str]) -> None:
+            filter_ignored_paths(paths.as_given(directory), names, runner_filter.excluded_paths)
+
+        def should_run(check: BaseNginxCheck, path: str) -> bool:
+            return runner_filter.should_run_check(
+                check, report_type=CHECK_TYPE, file_origin_paths=[path, paths.file_path(path)]
+            )
+
+        try:
+            analysis = analyse(
+                root_folder,
+                [os.path.abspath(file) for file in files or []],
+                keep=keep,
+                should_run=should_run,
+                on_progress=progress.show,
+            )
+        finally:
+            progress.close()
+        _log(analysis, paths)
+        return _report(analysis, paths)
+
+
+class _ExternalCheckLoader(BaseCheckRegistry):
+    """Checkov's loader of ``--external-checks-dir``, which belongs to its registries.
+
+    nginx checks register themselves in ``checkov_nginx_tls.checks.registry``, so this one stays empty.
+    """
+
+    def extract_entity_details(self, entity: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
+        raise NotImplementedError
+
+
+def _load_external_checks(directories: list[str]) -> None:
+    """Import the users' checks below these directories exactly as Checkov's own runners do.
+
+    Checkov logs a file that cannot be imported and goes on; with ``--external-checks-public-key`` only the
+    bytes that it verified are run.
+    """
+    loader = _ExternalCheckLoader(report_type=CHECK_TYPE)
+    for directory in directories:
+        loader.load_external_checks(directory)
+
+
+def printable(text: str) -> str:
+    r"""Write control characters and bytes that are not UTF-8 as ``\xNN``, which any output can show."""
+    return _UNPRINTABLE.sub(lambda match: f"\\x{ord(match[0]) & 0xFF:02x}", text)
+
+
+def _printable_line(line: str) -> str:
+    """Make a source line printable; it ends with one newline character whatever ended it in the file."""
+    return printable(line.rstrip("\r\n")) + "\n"
+
+
+class _Paths:
+    """How one scan names its files: relative to the scanned directory, or to the current one without it."""
+
+    def __init__(self, root: str | None) -> None:
+        self._given = root or os.curdir
+        self._real = os.path.realpath(self._given)
+        self._absolute = os.path.abspath(self._given)
+
+    def relative(self, path: str) -> str:
+        """Path relative to the scan's root, separated by "/"; the path itself where there is no such path."""
+        try:
+            return os.path.relpath(path, self._real).replace(os.sep, "/")
+        except ValueError:  # another drive of Windows
+            return path.replace(os.sep, "/")
+
+    def file_path(self, path: str) -> str:
+        """The path that users see; Checkov's records start it with "/"."""
+        return "/" + printable(self.relative(path)).lstrip("/")
+
+    def absolute(self, path: str) -> str:
+        """Absolute path below the root as given, its links not resolved: outputs derive names from it."""
+        relative = self.relative(path)
+        outside = os.path.isabs(relative) or relative.startswith("../")
+        return path if outside else os.path.normpath(os.path.join(self._absolute, relative))
+
+    def as_given(self, directory: str) -> str:
+        """The directory as ``os.walk`` over the given root spells it, and ``--skip-path`` sees it."""
+        relative = self.relative(directory)
+        return self._given if relative == "." else os.path.join(self._given, relative)
+
+
+class _Progress:
+    """Feeds Checkov's progress bar, which has to know its total first, from an analysis that learns it late.
+
+    Updating or closing a bar that was never given a total raises.
+    """
+
+    def __init__(self, bar: ProgressBar) -> None:
+        self._bar = bar
+        self._total = 0
+        self._done = 0
+
+    def show(self, done: int, total: int, name: str) -> None:
+        """Show that ``done`` of ``total`` files are finished, and which is being read, "" for none."""
+        if total <= 0:
+            return
+        if total != self._total:
+            self._bar.initiate(total)
+            self._total, self._done = total, 0
+        if name:
+            self._bar.set_additional_data({"Current File Scanned": printable(name)})
+        if done > self._done:
+            self._bar.update(done - self._done)
+            self._done = done
+
+    def close(self) -> None:
+        """Close the bar if it was ever shown."""
+        if self._total:
+            self._bar.close()
+
+
+def _prepare_checks() -> None:
+    """Give every check what Checkov's filters look at: a severity, and the mark of a custom check."""
+    for check in registry.checks():
+        RunnerFilter.notify_external_check(check.id)
+        if check.severity is None:
+            check.severity = get_severity(check.severity_name)  # type: ignore[assignment]  # declared as None
+
+
+@cache
+def _warn_once(message: str) -> None:
+    """Log what an analysis says of every directory that is scanned, once a process."""
+    logger.warning(message)
+
+
+def _log(analysis: Analysis, paths: _Paths) -> None:
+    """Say what Checkov's report has no place for."""
+    for warning in analysis.warnings:
+        _warn_once(printable(warning))
+
+    builtin = {check.id for check in registry.builtin_checks()}
+    undecided = [
+        outcome
+        for outcome in analysis.outcomes
+        if outcome.result == CheckResult.UNKNOWN and outcome.check.id in builtin
+    ]
+    for outcome in undecided:
+        place = f"{paths.file_path(outcome.path)}:{outcome.start_line}"
+        logger.debug("nginx connection undecided: %s: %s: %s", place, outcome.check.id, printable(outcome.message))
+    if undecided:
+        logger.warning(
+            "%d nginx connection(s) undecided: a value that decides is not in the scanned files (a variable, an "
+            "include, a template expression). LOG_LEVEL=DEBUG lists them",
+            len({(outcome.path, outcome.resource) for outcome in undecided}),
+        )
+    if analysis.problems:
+        print(
+            f"checkov-nginx-tls: {len(analysis.problems)} nginx parsing error(s), listed in the report; "
+            f"{PARSE_ERROR_FAIL_FLAG}=true makes them fail the scan",
+            file=sys.stderr,
+        )
+
+
+def _report(analysis: Analysis, paths: _Paths) -> Report:
+    report = Report(CHECK_TYPE)
+    for path, resource in analysis.resources:
+        report.add_resource(_resource_name(paths, path, resource))
+    for problem in analysis.problems:
+        location = f"{paths.file_path(problem.path)}:{problem.line}"
+        report.add_parsing_error(f"{location}: {printable(problem.reason)}")
+    for outcome in analysis.outcomes:
+        if outcome.result != CheckResult.UNKNOWN:
+            report.add_record(_record(outcome, paths))
+    return report
+
+
+def _record(outcome: Outcome, paths: _Paths) -> Record:
+    check = outcome.check
+    record = Record(
+        check_id=check.id,
+        bc_check_id=check.bc_id,
+        check_name=check.name,
+        check_result=_check_result(outcome),
+        code_block=[(number, _printable_line(line)) for number, line in outcome.code_block],
+        file_path=paths.file_path(outcome.path),
+        file_line_range=[outcome.start_line, outcome.end_line],
+        resource=_resource_name(paths, outcome.path, outcome.resource),
+        evaluations=None,
+        check_class=check.__class__.__module__,
+        file_abs_path=printable(paths.absolute(outcome.path)),
+        severity=check.severity,
+        details=[printable(outcome.message)] if outcome.message else None,
+    )
+    record.set_guideline(check.guideline)
+    return record
+
+
+def _check_result(outcome: Outcome) -> _CheckResult:
+    """The result as Checkov keeps it: only what survives pickling and JSON."""
+    result: _CheckResult = {"result": outcome.result, "evaluated_keys": list(outcome.evaluated_keys)}
+    if outcome.result == CheckResult.SKIPPED:
+        result["suppress_comment"] = printable(outcome.skip_reason.strip()) or "No comment provided"
+    return result
+
+
+def _resource_name(paths: _Paths, path: str, resource: str) -> str:
+    return f"{paths.file_path(path).lstrip('/')}:{printable(resource)}"
