@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PARAMETER_LIMIT: Final = 4096
-"""Bytes at which nginx gives up on a word, a string or a comment (``NGX_CONF_BUFFER``)."""
+"""Bytes of nginx's buffer (``NGX_CONF_BUFFER``): what a word, a string or a comment must fit in, together with
+what ends it."""
 
 DEPTH_LIMIT: Final = 200
 """Blocks inside blocks beyond which a file is refused: real files stay under 20, and crossplane recurses."""
@@ -238,7 +239,7 @@ def tokenize(source: Source, comments: list[Comment]) -> Iterator[tuple[Token, b
         kind = match.lastgroup or ""
         start, stop = match.span(kind)
         if kind == "comment":
-            _check_length(source, start, stop)
+            _check_length(source, start, stop, 0 if stop == len(text) else 1)
             comments.append(Comment(start, text[start + 1 : stop].rstrip("\r")))
         elif kind == "punctuation":
             character = text[start]
@@ -306,14 +307,15 @@ def _token(value: str, start: int, stop: int) -> Token:
 
 def _parameter(source: Source, quoted: bool, start: int, stop: int) -> Token:
     text = source.text
+    follower = text[stop : stop + 1]
+    ending = 1 if follower in (";", "{") else 2  # white space is only noticed with what comes behind it
     if quoted:
-        _check_length(source, start + 1, stop - 1)
-        follower = text[stop : stop + 1]
+        _check_length(source, start + 1, stop - 1, ending + 1)
         if follower and follower not in _AFTER_QUOTE:
             raise _problem(source, stop, f'unexpected "{follower}" after a closing quote')
         value = text[start + 1 : stop - 1]
     else:
-        _check_length(source, start, stop)
+        _check_length(source, start, stop, ending)
         value = text[start:stop]
     return _token(_ESCAPE.sub(_unescape, value) if "\\" in value else value, start, stop)
 
@@ -323,17 +325,18 @@ def _unescape(match: re.Match[str]) -> str:
     return _ESCAPED.get(character, character)
 
 
-def _check_length(source: Source, start: int, stop: int) -> None:
+def _check_length(source: Source, start: int, stop: int, ending: int) -> None:
+    """Refuse what does not fit into nginx's buffer with the ``ending`` bytes that must follow it."""
     if (stop - start) * 4 < PARAMETER_LIMIT:  # a code point has at most four bytes
         return
     length = len(source.text[start:stop].encode("utf-8", "surrogateescape"))
-    if length >= PARAMETER_LIMIT:
+    longest = PARAMETER_LIMIT - ending
+    if length > longest:
         shown = source.text[start : start + 20]
         raise _problem(
             source,
             start,
-            f'too long parameter "{shown}...": nginx takes less than {PARAMETER_LIMIT} bytes for a word, '
-            f"a string or a comment, this one has {length}",
+            f'too long parameter "{shown}...": it has {length} bytes, and nginx takes at most {longest} here',
         )
 
 

@@ -255,11 +255,14 @@ def test_depth_is_limited() -> None:
     assert "nested" in refusal("a {" * (DEPTH_LIMIT + 1) + "}" * (DEPTH_LIMIT + 1))[1]
 
 
-@pytest.mark.parametrize("shape", ["a {};", "a '{}';", "#{}\n"])
-def test_parameters_are_as_long_as_nginx_takes_them(shape: str) -> None:
-    limit = PARAMETER_LIMIT - (1 if shape.startswith("#") else 0)
-    parsed(shape.format("x" * (limit - 1)))
-    assert "too long parameter" in refusal(shape.format("x" * limit))[1]
+@pytest.mark.parametrize(
+    ("shape", "ending"),
+    [("a {};", 1), ("a {} ;", 2), ("a '{}';", 2), ("a '{}' ;", 3), ("#{}\n", 2), ("#{}", 1)],
+)
+def test_parameters_are_as_long_as_nginx_takes_them(shape: str, ending: int) -> None:
+    longest = PARAMETER_LIMIT - ending
+    parsed(shape.format("x" * longest))
+    assert "too long parameter" in refusal(shape.format("x" * (longest + 1)))[1]
 
 
 def test_crossplane_keeps_its_own_lexer() -> None:
