@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 _SKIP: Final = re.compile(
     r"(?:checkov|bridgecrew|cortex):skip=[ \t]*(?P<ids>[\w-]+(?:[ \t]*,[ \t]*[\w-]+)*)[ \t]*(?::(?P<reason>.*))?"
 )
+_BLANK: Final = " \t\r"
 NO_REASON: Final = "No comment provided"
 """What Checkov reports for a skip without a reason."""
 
@@ -29,10 +32,6 @@ class Skip:
     start: int
     end: int
 
-    def covers(self, directive: Directive) -> bool:
-        """Whether the directive stands in the part of the file that the comment is about."""
-        return directive.source is self.source and self.start <= directive.start < self.end
-
 
 def skips_of(file: ParsedFile) -> tuple[Skip, ...]:
     """All skips in a file's comments.
@@ -41,16 +40,15 @@ def skips_of(file: ParsedFile) -> tuple[Skip, ...]:
     that; first in a block, or standing alone before a blank line or a closing brace, it covers the whole
     enclosing block; before everything else in a file and followed by a blank line, the file.
     """
-    skips = []
-    for comment in file.comments:
-        match = _SKIP.search(comment.text)
-        if match is None:
-            continue
-        start, end = _scope(file, comment)
+    found = [(comment, match) for comment in file.comments for match in [_SKIP.search(comment.text)] if match]
+    layout = _Layout(file) if found else None
+    skips: list[Skip] = []
+    for comment, match in found:
+        start, end = layout.scope(comment) if layout is not None else (0, 0)
         reason = (match.group("reason") or "").strip() or NO_REASON
-        for check_id in match.group("ids").split(","):
-            line = file.source.position(comment.start).line
-            skips.append(Skip(check_id.strip(), reason, file.source, line, start, end))
+        line = file.source.position(comment.start).line
+        ids = (check_id.strip() for check_id in match.group("ids").split(","))
+        skips += [Skip(check_id, reason, file.source, line, start, end) for check_id in ids]
     return tuple(skips)
 
 
@@ -58,91 +56,136 @@ class Suppressions:
     """The skips of all files of a scan, and which of them were of use."""
 
     def __init__(self, files: Iterable[ParsedFile]) -> None:
-        self._skips: dict[tuple[str, Source], list[Skip]] = {}
-        for file in files:
-            for skip in skips_of(file):
-                self._skips.setdefault((skip.check_id, skip.source), []).append(skip)
+        self._all = [skip for file in files for skip in skips_of(file)]
+        by_place: dict[tuple[str, Source], list[Skip]] = {}
+        for skip in self._all:
+            by_place.setdefault((skip.check_id, skip.source), []).append(skip)
+        self._coverage = {place: _Coverage(skips) for place, skips in by_place.items()}
         self._used: set[Skip] = set()
 
     def find(self, check_id: str, directives: Iterable[Directive]) -> Skip | None:
-        """The first skip of a check that covers one of the directives; it counts as used."""
-        if not self._skips:
+        """The skip of a check that covers one of the directives, the closest around it; it counts as used."""
+        if not self._all:
             return None
         for directive in directives:
-            for skip in self._skips.get((check_id, directive.source), ()):
-                if skip.covers(directive):
-                    self._used.add(skip)
-                    return skip
+            coverage = self._coverage.get((check_id, directive.source))
+            skip = coverage.at(directive.start) if coverage is not None else None
+            if skip is not None:
+                self._used.add(skip)
+                return skip
         return None
 
     def unused(self) -> Sequence[Skip]:
-        """Skips that skipped nothing, in the order of files and lines."""
-        return [skip for skips in self._skips.values() for skip in skips if skip not in self._used]
+        """Skips that skipped nothing, in the order of the files' comments."""
+        return [skip for skip in self._all if skip not in self._used]
 
 
-def _scope(file: ParsedFile, comment: Comment) -> tuple[int, int]:
-    source = file.source
-    line = source.position(comment.start).line
-    enclosing = _enclosing(file.directives, comment.start)
-    if source.line_text(line)[: comment.start - source.line_starts[line - 1]].strip(" \t\r"):
-        return _own_line(file, enclosing, line)
-    if enclosing is not None and comment.start < enclosing.head_end:
-        return enclosing.start, enclosing.end
-    siblings = file.directives if enclosing is None else enclosing.block or ()
-    return _standing(file, enclosing, siblings, comment, _last_line_of_group(file, line))
+class _Coverage:
+    """Which of the skips of one check covers an offset of one file."""
+
+    def __init__(self, skips: Sequence[Skip]) -> None:
+        self._from: list[int] = []
+        self._skips: list[Skip | None] = []
+        waiting = sorted(enumerate(skips), key=lambda numbered: numbered[1].start, reverse=True)
+        open_skips: list[tuple[int, int, int, Skip]] = []
+        for offset in sorted({edge for skip in skips for edge in (skip.start, skip.end)}):
+            while waiting and waiting[-1][1].start <= offset:
+                number, skip = waiting.pop()
+                heappush(open_skips, (-skip.start, skip.end, number, skip))
+            while open_skips and open_skips[0][1] <= offset:
+                heappop(open_skips)
+            self._from.append(offset)
+            self._skips.append(open_skips[0][3] if open_skips else None)
+
+    def at(self, offset: int) -> Skip | None:
+        """The covering skip that starts last."""
+        index = bisect_right(self._from, offset) - 1
+        return self._skips[index] if index >= 0 else None
 
 
-def _own_line(file: ParsedFile, enclosing: Directive | None, line: int) -> tuple[int, int]:
-    """The directives that have a part of their head, or else their closing brace, on a line."""
-    position = file.source.position
-    siblings = file.directives if enclosing is None else enclosing.block or ()
-    candidates = [*siblings, *([enclosing] if enclosing is not None else [])]
-    heads = [
-        directive
-        for directive in candidates
-        if position(directive.start).line <= line <= position(directive.head_end - 1).line
-    ]
-    on_line = heads or [directive for directive in candidates if position(directive.end - 1).line == line]
-    if not on_line:
-        return 0, 0
-    return min(directive.start for directive in on_line), max(directive.end for directive in on_line)
+class _Layout:
+    """What stands around the comments of one file."""
 
+    def __init__(self, file: ParsedFile) -> None:
+        self._file = file
+        self._source = file.source
+        self._starts: dict[Directive | None, list[int]] = {}
+        self._last_of_group = self._comment_groups()
 
-def _standing(
-    file: ParsedFile,
-    enclosing: Directive | None,
-    siblings: Sequence[Directive],
-    comment: Comment,
-    last_line: int,
-) -> tuple[int, int]:
-    source = file.source
-    first = not any(sibling.start < comment.start for sibling in siblings)
-    followed_by_text = last_line < len(source.line_starts) and source.line_text(last_line + 1).strip(" \t\r") != ""
-    below = next((sibling for sibling in siblings if sibling.start > comment.start), None)
-    directly_below = below is not None and source.position(below.start).line == last_line + 1
-    if enclosing is not None and (first or not directly_below):
-        return enclosing.start, enclosing.end
-    if directly_below and below is not None:
-        return below.start, below.end
-    if first and not followed_by_text:
-        return 0, len(source.text)
-    return 0, 0
+    def scope(self, comment: Comment) -> tuple[int, int]:
+        """The part of the text that a skip in a comment covers; an empty one where it covers nothing."""
+        source = self._source
+        line = source.position(comment.start).line
+        enclosing = self._enclosing(comment.start)
+        if source.line_text(line)[: comment.start - source.line_starts[line - 1]].strip(_BLANK):
+            return self._own_line(enclosing, line)
+        if enclosing is not None and comment.start < enclosing.head_end:
+            return enclosing.start, enclosing.end
+        return self._standing(enclosing, comment, self._last_of_group[line])
 
+    def _own_line(self, enclosing: Directive | None, line: int) -> tuple[int, int]:
+        """The directives that have a part of their head, or else their closing brace, on a line."""
+        position = self._source.position
+        candidates = self._around_line(enclosing, line)
+        heads = [one for one in candidates if position(one.start).line <= line <= position(one.head_end - 1).line]
+        on_line = heads or [one for one in candidates if position(one.end - 1).line == line]
+        if not on_line:
+            return 0, 0
+        return min(one.start for one in on_line), max(one.end for one in on_line)
 
-def _last_line_of_group(file: ParsedFile, line: int) -> int:
-    """The last of the comment lines that follow one another from a line on."""
-    source = file.source
-    while line < len(source.line_starts) and source.line_text(line + 1).lstrip(" \t\r").startswith("#"):
-        line += 1
-    return line
+    def _around_line(self, enclosing: Directive | None, line: int) -> list[Directive]:
+        """The directives of a level that may touch a line, and the one that encloses them."""
+        starts = self._source.line_starts
+        first = starts[line - 1]
+        behind = starts[line] if line < len(starts) else len(self._source.text)
+        siblings = self._siblings(enclosing)
+        offsets = self._offsets(enclosing)
+        near = list(siblings[max(0, bisect_left(offsets, first) - 1) : bisect_left(offsets, behind)])
+        return [*near, enclosing] if enclosing is not None else near
 
+    def _standing(self, enclosing: Directive | None, comment: Comment, last_line: int) -> tuple[int, int]:
+        source = self._source
+        siblings = self._siblings(enclosing)
+        index = bisect_left(self._offsets(enclosing), comment.start)
+        first = index == 0
+        below = siblings[index] if index < len(siblings) else None
+        if enclosing is not None and first:
+            return enclosing.start, enclosing.end
+        if below is not None and source.position(below.start).line == last_line + 1:
+            return below.start, below.end
+        if enclosing is not None:
+            return enclosing.start, enclosing.end
+        followed_by_text = last_line < len(source.line_starts) and source.line_text(last_line + 1).strip(_BLANK)
+        return (0, len(source.text)) if first and not followed_by_text else (0, 0)
 
-def _enclosing(directives: Sequence[Directive], offset: int) -> Directive | None:
-    """The innermost block, or directive in several lines, around an offset."""
-    found = None
-    while True:
-        inner = next((directive for directive in directives if directive.start < offset < directive.end), None)
-        if inner is None:
-            return found
-        found = inner
-        directives = inner.block or ()
+    def _enclosing(self, offset: int) -> Directive | None:
+        """The innermost block, or directive in several lines, around an offset."""
+        found = None
+        while True:
+            index = bisect_left(self._offsets(found), offset) - 1
+            inner = self._siblings(found)[index] if index >= 0 else None
+            if inner is None or offset >= inner.end:
+                return found
+            found = inner
+
+    def _siblings(self, enclosing: Directive | None) -> tuple[Directive, ...]:
+        return self._file.directives if enclosing is None else enclosing.block or ()
+
+    def _offsets(self, enclosing: Directive | None) -> list[int]:
+        """Where the directives of a level start, in order."""
+        offsets = self._starts.get(enclosing)
+        if offsets is None:
+            offsets = self._starts[enclosing] = [one.start for one in self._siblings(enclosing)]
+        return offsets
+
+    def _comment_groups(self) -> dict[int, int]:
+        """For every line with a comment, the last of the comment lines that follow one another from there on."""
+        lines = [self._source.position(comment.start).line for comment in self._file.comments]
+        last: dict[int, int] = {}
+        for line in reversed(lines):
+            last[line] = last.get(line + 1, line) if self._is_comment_line(line + 1) else line
+        return last
+
+    def _is_comment_line(self, line: int) -> bool:
+        source = self._source
+        return line <= len(source.line_starts) and source.line_text(line).lstrip(_BLANK).startswith("#")

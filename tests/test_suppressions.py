@@ -6,19 +6,19 @@ import textwrap
 
 import pytest
 
-from checkov_nginx_tls.suppressions import NO_REASON, skips_of
+from checkov_nginx_tls.suppressions import NO_REASON, Suppressions, skips_of
 from checkov_nginx_tls.syntax import Directive, parse
 
 
 def covered(text: str) -> set[str]:
     """Names of the directives that the first skip in a text covers."""
     file = parse("/x", "x", textwrap.dedent(text).encode())
-    skip = skips_of(file)[0]
+    suppressions = Suppressions([file])
 
     def walk(directives: tuple[Directive, ...]) -> set[str]:
         found: set[str] = set()
         for directive in directives:
-            if skip.covers(directive):
+            if suppressions.find("CKV_NGINX_CUSTOM_01", [directive]):
                 found.add(directive.name)
             found |= walk(directive.block or ())
         return found
@@ -83,6 +83,22 @@ def test_alone_in_the_middle_of_a_file_nothing() -> None:
 
 def test_windows_line_ends_change_nothing() -> None:
     assert covered(f"# {SKIP}\r\n\r\nx 1;\r\ny 1;\r\n") == {"x", "y"}
+
+
+def test_the_closest_of_several_skips_counts_and_the_others_are_unused() -> None:
+    text = "# checkov:skip=A_1:file\n\nx {\n a 1; # checkov:skip=A_1:line\n b 1; # checkov:skip=A_1:twice\n}\n"
+    file = parse("/x", "x", text.encode())
+    suppressions = Suppressions([file])
+    inner = (file.directives[0].block or ())[0]
+    skip = suppressions.find("A_1", [inner])
+    assert skip is not None
+    assert skip.reason == "line"
+    assert [unused.reason for unused in suppressions.unused()] == ["file", "twice"]
+
+
+def test_equal_skips_do_not_clash() -> None:
+    file = parse("/x", "x", b"# checkov:skip=A_1:one\n# checkov:skip=A_1:two\n\nx 1;")
+    assert Suppressions([file]).find("A_1", file.directives) is not None
 
 
 def test_in_a_string_it_is_no_skip() -> None:
