@@ -12,7 +12,7 @@ import checkov_nginx_tls.checks  # noqa: F401  # registers our checks
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement
 from checkov_nginx_tls.checks.registry import registry
 from checkov_nginx_tls.conf import BlockConf
-from checkov_nginx_tls.discovery import Candidate, discover
+from checkov_nginx_tls.discovery import Candidate, discover, is_main_file, may_be_prose, opens_connections
 from checkov_nginx_tls.files import Problem, ScannedFiles, keep_all
 from checkov_nginx_tls.includes import IncludeResolver, search_directories
 from checkov_nginx_tls.model import MAIN, Configuration, assemble, context_of
@@ -130,21 +130,22 @@ def _configurations(
     candidates: Sequence[Candidate], scanned: ScannedFiles
 ) -> tuple[list[Configuration], list[Problem]]:
     """Every configuration that opens connections; a file stands in those that include it, or else on its own."""
-    judged = {candidate.path for candidate in candidates if candidate.opens_connections}
     problems: list[Problem] = []
     parsed: list[ParsedFile] = []
     for candidate in candidates:
         file = scanned.load(candidate.path)
         if not isinstance(file, Problem):
             parsed.append(file)
-        elif candidate.opens_connections:
+        elif (candidate.opens_connections and not may_be_prose(candidate.path)) or is_main_file(candidate):
             problems.append(file)
     mains = {file.source.path: file for file in parsed if context_of(file.directives) == MAIN}
     configurations = [_assemble(file, scanned) for file in _outermost(mains, scanned)]
     reached = {path for configuration in configurations for path in configuration.files}
     fragments = {file.source.path: file for file in parsed if file.source.path not in reached}
     configurations += [_assemble(file, scanned) for file in _outermost(fragments, scanned)]
-    return [configuration for configuration in configurations if judged & configuration.files.keys()], problems
+    relevant = {file for one in configurations for file in one.files.values() if opens_connections(file)}
+    judged = [one for one in configurations if not one.assembled or not relevant.isdisjoint(one.files.values())]
+    return judged, problems
 
 
 def _assemble(file: ParsedFile, scanned: ScannedFiles) -> Configuration:
@@ -208,7 +209,9 @@ class _Judge:
         self._failed: dict[tuple[str, Directive], list[Judgement]] = {}
         self._undecided: dict[tuple[str, Directive], list[Judgement]] = {}
         self._passed: dict[tuple[str, Directive], Judgement] = {}
-        self._blocks: dict[tuple[str, str, int], _BlockResult] = {}
+        self._failed_at: set[tuple[str, Directive]] = set()
+        self._blocks: dict[tuple[str, str, Directive | None], list[_BlockResult]] = {}
+        self._raised: set[str] = set()
         self._checks: dict[str, BaseNginxCheck] = {check.id: check for check in registry.checks()}
         self.problems: list[Problem] = []
 
@@ -217,14 +220,18 @@ class _Judge:
         self.problems += configuration.problems
         self.problems += refusals(configuration)
         found = connections(configuration)
-        for check in registry.builtin_checks():
+        wanted = [check for check in self._checks.values() if self._may_run(check, configuration)]
+        for check in wanted:
             if isinstance(check, BaseUpstreamCheck):
                 self._judge(check, configuration, found)
-        user_checks = registry.user_checks()
+        user_checks = [check for check in wanted if not isinstance(check, BaseUpstreamCheck)]
         if user_checks:
             for block in configuration.root.walk():
                 if not block.data:
                     self._run_user_checks(user_checks, configuration, block)
+
+    def _may_run(self, check: BaseNginxCheck, configuration: Configuration) -> bool:
+        return any(self._should_run(check, path) for path in configuration.files)
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """All outcomes, by file, line and check."""
@@ -234,7 +241,7 @@ class _Judge:
             *(
                 self._outcome(key, CheckResult.PASSED, [judgement])
                 for key, judgement in self._passed.items()
-                if key not in self._failed and key not in self._undecided
+                if key not in self._failed and key not in self._undecided and key not in self._failed_at
             ),
             *self._block_outcomes(),
         ]
@@ -256,9 +263,9 @@ class _Judge:
         for skip in sorted(self._suppressions.unused(), key=lambda skip: (skip.source.path, skip.line)):
             place = f"{skip.source.name}:{skip.line}"
             check = self._checks.get(skip.check_id)
-            if check is not None and self._should_run(check, skip.source.path):
+            if check is not None and check.id not in self._raised and self._should_run(check, skip.source.path):
                 yield f"{place}: checkov:skip={skip.check_id} skips nothing: remove it, or move it to the finding"
-            elif check is None and skip.check_id.startswith("CKV_NGINX_CUSTOM_"):
+            elif check is None and skip.check_id.upper().startswith("CKV_NGINX_CUSTOM_"):
                 yield f"{place}: checkov:skip={skip.check_id} names no check"
 
     def _judge(self, check: BaseUpstreamCheck, configuration: Configuration, found: Sequence[Connection]) -> None:
@@ -268,12 +275,15 @@ class _Judge:
             path = configuration.main.source.path
             check.log_check_error(path, configuration.root.type, configuration.main.source.name, {})
             self.problems.append(Problem(path, 1, _failure(check, error)))
+            self._raised.add(check.id)
             return
         for judgement in judgements:
             if judgement.result is CheckResult.PASSED:
                 self._passed.setdefault((check.id, judgement.cause.directive), judgement)
             elif judgement.result is CheckResult.FAILED or judgement.connection is None:
                 self._failed.setdefault((check.id, judgement.cause.directive), []).append(judgement)
+                if judgement.connection is not None:
+                    self._failed_at.add((check.id, judgement.connection.placed.directive))
             else:
                 key = check.id, judgement.connection.placed.directive
                 self._undecided.setdefault(key, []).append(judgement)
@@ -335,35 +345,41 @@ class _Judge:
             if not self._should_run(check, where.source.path):
                 continue
             try:
-                result = check.run(where.source.path, conf, where.resource, block.type, {})
+                verdict = cast(
+                    "CheckResult", check.run(where.source.path, conf, where.resource, block.type, {})["result"]
+                )
+                held = _BlockResult(check, verdict, where, block, _texts(check.details), _texts(check.evaluated_keys))
             except Exception as error:  # noqa: BLE001  # Checkov logs it; the file counts as not judged
-                problem = Problem(where.source.path, where.line, _failure(check, error))
-                self.problems.append(problem)
+                self.problems.append(Problem(where.source.path, where.line, _failure(check, error)))
+                self._raised.add(check.id)
                 continue
-            verdict = cast("CheckResult", result["result"])
-            key = check.id, where.source.path, where.start
-            held = self._blocks.get(key)
-            if held is None or (held.result is not CheckResult.FAILED and verdict is CheckResult.FAILED):
-                message = "; ".join(check.details)
-                keys = tuple(result.get("evaluated_keys") or ())
-                self._blocks[key] = _BlockResult(check, verdict, where, block, message, keys)
+            directive = block.placed.directive if block.placed is not None else None
+            self._blocks.setdefault((check.id, where.source.path, directive), []).append(held)
 
     def _block_outcomes(self) -> Iterator[Outcome]:
-        for held in self._blocks.values():
-            placed = held.block.placed
-            places = [placed.directive, *placed.includes] if placed is not None else []
-            skip = self._suppressions.find(held.check.id, places)
+        """One outcome a check and block: failed in any context that no skip covers, else skipped, else passed."""
+        for results in self._blocks.values():
+            failed = [held for held in results if held.result is CheckResult.FAILED]
+            skips = [self._skip_of_block(held) for held in failed]
+            left = [held for held, skip in zip(failed, skips) if skip is None]
+            reasons = [skip.reason for skip in skips if skip is not None]
+            held = (left or failed or results)[0]
+            skipped = bool(reasons) and not left
             yield self._record(
                 held.check,
-                held.result if skip is None else CheckResult.SKIPPED,
+                CheckResult.SKIPPED if skipped else held.result,
                 held.where.source,
                 (held.where.start, held.where.end),
                 held.where.resource,
-                held.message,
+                "; ".join(held.details),
                 held.evaluated_keys,
-                skip.reason if skip is not None else "",
+                reasons[0] if skipped else "",
                 held.block.type,
             )
+
+    def _skip_of_block(self, held: _BlockResult) -> Skip | None:
+        placed = held.block.placed
+        return self._suppressions.find(held.check.id, [placed.directive, *placed.includes]) if placed else None
 
     def _record(
         self,
@@ -426,7 +442,7 @@ class _BlockResult:
     result: CheckResult
     where: _BlockPlace
     block: Block
-    message: str
+    details: tuple[str, ...]
     evaluated_keys: tuple[str, ...]
 
 
@@ -443,6 +459,13 @@ def _blocks_in(directives: Sequence[Directive]) -> Iterator[Directive]:
         if directive.block is not None:
             yield directive
             yield from _blocks_in(directive.block)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """A check's details or keys, whatever its author made of them."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(map(str, value)) if isinstance(value, (list, tuple, set)) else ()
 
 
 def _failure(check: BaseNginxCheck, error: Exception) -> str:

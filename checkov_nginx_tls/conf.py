@@ -15,8 +15,8 @@ _FLAG_DIRECTIVES: Final = FLAGS | {
     name for name, masks in DIRECTIVES.items() if any(mask & NGX_CONF_FLAG for mask in masks)
 }
 _NOT_INHERITED: Final = frozenset(
-    "alias break content_by_lua content_by_lua_block content_by_lua_file empty_gif if include internal js_content"
-    " listen perl return rewrite server_name set ssl_preread stub_status try_files".split()
+    "alias break content_by_lua content_by_lua_block content_by_lua_file empty_gif if include js_content"
+    " listen perl return rewrite server_name set stub_status try_files".split()
 )
 
 

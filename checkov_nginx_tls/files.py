@@ -6,8 +6,8 @@ neither ``..`` nor an absolute include nor a symbolic link leads outside.
 
 from __future__ import annotations
 
-import fnmatch
 import os
+import re
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Final
@@ -23,6 +23,9 @@ SIZE_LIMIT: Final = 16 * 1024 * 1024
 """Bytes beyond which a file is left out, and the scan says so."""
 
 _MAGIC: Final = frozenset("*?[")
+_GLOB_PART: Final = re.compile(
+    r"\\(?P<literal>.)|(?P<star>\*+)|(?P<any>\?)|\[(?P<not>[!^]?)(?P<set>\]?[^\]]*)\]", re.DOTALL
+)
 _OPEN_FLAGS: Final = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -67,6 +70,8 @@ class ScannedFiles:
         self._bytes: dict[str, bytes] = {}
         self._parsed: dict[str, ParsedFile | Problem] = {}
         self._kept: dict[str, bool] = {}
+        self._inside: dict[str, str | None] = {}
+        self._globs: dict[tuple[str, str], list[str] | None] = {}
 
     def name(self, path: str) -> str:
         """What messages call the file at a real path."""
@@ -78,15 +83,18 @@ class ScannedFiles:
 
     def inside(self, path: str) -> str | None:
         """The real path of ``path``, or None where that lies outside or is filtered out."""
-        real = os.path.realpath(path)
-        boundary = self._boundary_of(real)
-        if boundary is None or not self._is_kept(real, boundary):
-            return None
-        return real
+        if path not in self._inside:
+            real = os.path.realpath(path)
+            boundary = self.boundary(real)
+            self._inside[path] = real if boundary is not None and self._is_kept(real, boundary) else None
+        return self._inside[path]
 
-    def boundary(self, path: str) -> str | None:
+    def boundary(self, real: str) -> str | None:
         """The boundary directory that holds a real path."""
-        return self._boundary_of(path)
+        for boundary in self._boundaries:
+            if real == boundary or real.startswith(boundary.rstrip(os.sep) + os.sep):
+                return boundary
+        return None
 
     def load(self, path: str) -> ParsedFile | Problem:
         """The parsed file at a real path, or the problem that keeps it from being parsed."""
@@ -102,40 +110,42 @@ class ScannedFiles:
         except (OSError, ValueError):
             return False
 
-    def glob(self, pattern: str) -> list[str] | None:
-        """Real paths of the files a pattern matches, in the order of the C locale as nginx reads them.
+    def glob(self, directory: str, pattern: str) -> list[str] | None:
+        """Real paths of what a pattern matches, read from ``directory``, in the order in which nginx reads them.
 
-        None where the directory in front of the pattern is not in the scanned tree.
+        That is the order of the C locale (glob(3)). None where the directory in front of the first wildcard is
+        not in the scanned tree.
         """
-        segments = os.path.normpath(pattern).split(os.sep)
-        first = next(index for index, segment in enumerate(segments) if _MAGIC & set(segment))
-        base = os.sep.join(segments[:first]) or os.sep
-        real_base = self.inside(base)
-        if real_base is None or not os.path.isdir(real_base):
-            return None
-        found = [real_base]
-        for segment in segments[first:]:
-            found = [path for directory in found for path in self._matches(directory, segment)]
-        named = sorted(found, key=os.fsencode)
-        real_paths = (self.inside(path) for path in named)
-        return [path for path in real_paths if path is not None and self.is_file(path)]
+        key = (directory, pattern)
+        if key not in self._globs:
+            self._globs[key] = self._glob(directory, pattern)
+        return self._globs[key]
 
-    def _matches(self, directory: str, segment: str) -> Iterator[str]:
-        real = self.inside(directory)
-        if real is None:
-            return
-        if not _MAGIC & set(segment):
-            yield os.path.join(real, segment)
-            return
-        pattern = segment.replace("[^", "[!")
-        try:
-            names = os.listdir(real)
-        except OSError:
-            return
+    def _glob(self, directory: str, pattern: str) -> list[str] | None:
+        segments = pattern.split("/")
+        first = next(index for index, segment in enumerate(segments) if is_pattern(segment))
+        base = self.inside(os.path.join(directory, "/".join(segments[:first]) or ("/" if first else "")))
+        if base is None or not os.path.isdir(base):
+            return None
+        found = [("", base)]
+        for segment in segments[first:]:
+            found = [match for shown, real in found for match in self._matches(shown, real, segment)]
+        return [real for _, real in sorted(found, key=lambda match: os.fsencode(match[0]))]
+
+    def _matches(self, shown: str, directory: str, segment: str) -> Iterator[tuple[str, str]]:
+        """What a segment of a pattern matches in a real directory: as nginx spells it, and the real path."""
+        names: Iterable[str] = [segment]
+        if is_pattern(segment):
+            try:
+                entries = os.listdir(directory)
+            except OSError:
+                return
+            matches = _segment_pattern(segment).fullmatch
+            names = (name for name in entries if matches(name) and (name[0] != "." or segment[0] == "."))
         for name in names:
-            hidden = name.startswith(".") and not segment.startswith(".")
-            if not hidden and fnmatch.fnmatchcase(name, pattern):
-                yield os.path.join(real, name)
+            real = self.inside(os.path.join(directory, name))
+            if real is not None and os.path.lexists(real):
+                yield f"{shown}/{name}", real
 
     def _load(self, path: str) -> ParsedFile | Problem:
         try:
@@ -145,12 +155,6 @@ class ScannedFiles:
             return Problem(path, problem.line, problem.reason)
         except Unreadable as error:
             return Problem(path, 1, str(error))
-
-    def _boundary_of(self, real: str) -> str | None:
-        for boundary in self._boundaries:
-            if real == boundary or real.startswith(boundary.rstrip(os.sep) + os.sep):
-                return boundary
-        return None
 
     def _is_kept(self, real: str, boundary: str) -> bool:
         if real == boundary:
@@ -162,6 +166,34 @@ class ScannedFiles:
             self._keep(directory, names)
             kept = self._kept[real] = bool(names) and self._is_kept(directory, boundary)
         return kept
+
+
+def is_pattern(path: str) -> bool:
+    """Whether nginx takes the argument of an include for a pattern (``ngx_conf_include``)."""
+    return not _MAGIC.isdisjoint(path)
+
+
+def _segment_pattern(segment: str) -> re.Pattern[str]:
+    """What matches a segment of a pattern, by the rules of glob(3)."""
+    parts = []
+    position = 0
+    for match in _GLOB_PART.finditer(segment):
+        parts.append(re.escape(segment[position : match.start()]))
+        position = match.end()
+        if match["literal"]:
+            parts.append(re.escape(match["literal"]))
+        elif match["star"]:
+            parts.append(".*")
+        elif match["any"]:
+            parts.append(".")
+        else:
+            members = match["set"].replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace("^", "\\^")
+            parts.append(f"[{'^' if match['not'] else ''}{members}]")
+    parts.append(re.escape(segment[position:]))
+    try:
+        return re.compile("".join(parts), re.DOTALL)
+    except re.error:  # a range like [z-a] matches nothing
+        return re.compile(r"(?!)")
 
 
 def read(path: str) -> bytes:

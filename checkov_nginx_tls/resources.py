@@ -64,7 +64,7 @@ def _port(listen: str) -> str:
         return listen
     if listen.startswith("["):
         return listen.partition("]")[2].lstrip(":") or "80"
-    address, colon, port = listen.rpartition(":")
+    _, colon, port = listen.rpartition(":")
     if colon:
         return port
-    return address or (listen if listen.isdigit() or "$" in listen else "80")
+    return listen if listen.isdigit() or "$" in listen else "80"

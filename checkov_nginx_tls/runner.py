@@ -131,7 +131,7 @@ class _Paths:
     def __init__(self, root: str | None) -> None:
         self._given = root or os.curdir
         self._real = os.path.realpath(self._given)
-        self._absolute = os.path.abspath(self._given)
+        self.root = os.path.abspath(self._given)
 
     def relative(self, path: str) -> str:
         """Path relative to the scan's root, separated by "/"; the path itself where there is no such path."""
@@ -148,7 +148,7 @@ class _Paths:
         """Absolute path below the root as given, its links not resolved: outputs derive names from it."""
         relative = self.relative(path)
         outside = os.path.isabs(relative) or relative.startswith("../")
-        return path if outside else os.path.normpath(os.path.join(self._absolute, relative))
+        return path if outside else os.path.normpath(os.path.join(self.root, relative))
 
     def as_given(self, directory: str) -> str:
         """The directory as ``os.walk`` over the given root spells it, and ``--skip-path`` sees it."""
@@ -195,15 +195,15 @@ def _prepare_checks() -> None:
 
 
 @cache
-def _warn_once(message: str) -> None:
-    """Log what an analysis says of every directory that is scanned, once a process."""
+def _warn_once(message: str, root: str) -> None:  # noqa: ARG001  # what the cache tells apart
+    """Log a warning once for each scanned directory, and one about users' checks (``root`` "") once a process."""
     logger.warning(message)
 
 
 def _log(analysis: Analysis, paths: _Paths) -> None:
     """Say what Checkov's report has no place for."""
     for warning in analysis.warnings:
-        _warn_once(printable(warning))
+        _warn_once(printable(warning), "" if warning in registry.warnings() else paths.root)
 
     builtin = {check.id for check in registry.builtin_checks()}
     undecided = [

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.syntax import Comment, Directive, ParsedFile, Source
 
 _SKIP: Final = re.compile(
-    r"(?:checkov|bridgecrew|cortex):skip=[ \t]*(?P<ids>[\w-]+(?:[ \t]*,[ \t]*[\w-]+)*)[ \t]*(?::(?P<reason>.*))?"
+    r"(?:checkov|bridgecrew|cortex):skip=[ \t]*(?P<ids>[\w*-]+(?:[ \t]*,[ \t]*[\w*-]+)*)[ \t,]*"
+    r"(?::(?P<reason>(?:(?!(?:checkov|bridgecrew|cortex):skip=).)*))?"
 )
 _BLANK: Final = " \t\r"
 NO_REASON: Final = "No comment provided"
@@ -40,14 +41,16 @@ def skips_of(file: ParsedFile) -> tuple[Skip, ...]:
     that; first in a block, or standing alone before a blank line or a closing brace, it covers the whole
     enclosing block; before everything else in a file and followed by a blank line, the file.
     """
-    found = [(comment, match) for comment in file.comments for match in [_SKIP.search(comment.text)] if match]
-    layout = _Layout(file) if found else None
+    found = [(comment, match) for comment in file.comments for match in _SKIP.finditer(comment.text)]
+    if not found:
+        return ()
+    layout = _Layout(file)
     skips: list[Skip] = []
     for comment, match in found:
-        start, end = layout.scope(comment) if layout is not None else (0, 0)
+        start, end = layout.scope(comment)
         reason = (match.group("reason") or "").strip() or NO_REASON
         line = file.source.position(comment.start).line
-        ids = (check_id.strip() for check_id in match.group("ids").split(","))
+        ids = dict.fromkeys(check_id.strip() for check_id in match.group("ids").split(","))
         skips += [Skip(check_id, reason, file.source, line, start, end) for check_id in ids]
     return tuple(skips)
 

@@ -26,12 +26,13 @@ what ends it."""
 DEPTH_LIMIT: Final = 200
 """Blocks inside blocks beyond which a file is refused: real files stay under 20, and crossplane recurses."""
 
+# The repetitions are bounded a little above PARAMETER_LIMIT: each costs memory, and nginx refuses what is longer.
 _TOKEN: Final = re.compile(
     r"""
     [ \t\r\n]*
-    (?: (?P<word> (?: [^ \t\r\n;{}"'#\\$] | \\[\s\S] | \$\{? ) (?: [^ \t\r\n;{\\$]+ | \\[\s\S] | \$\{? )* )
+    (?: (?P<word> (?: [^ \t\r\n;{}"'#\\$] | \\[\s\S] | \$\{? ) (?: [^ \t\r\n;{\\$]+ | \\[\s\S] | \$\{? ){0,4200} )
       | (?P<punctuation> [;{}] )
-      | (?P<quoted> "[^"\\]*(?:\\[\s\S][^"\\]*)*" | '[^'\\]*(?:\\[\s\S][^'\\]*)*' )
+      | (?P<quoted> "[^"\\]*(?:\\[\s\S][^"\\]*){0,4200}" | '[^'\\]*(?:\\[\s\S][^'\\]*){0,4200}' )
       | (?P<comment> \#[^\n]* )
       | (?P<unfinished> ["'\\] )
     )
@@ -48,6 +49,7 @@ _LUA_TOKEN: Final = re.compile(
     | --[^\n]*
     | "[^"\\\n]*(?:\\[\s\S][^"\\\n]*)*"
     | '[^'\\\n]*(?:\\[\s\S][^'\\\n]*)*'
+    | ["'][^\n]*
     | [{}]
     """,
     re.VERBOSE,

@@ -11,6 +11,7 @@ import pytest
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls import files as files_module
+from checkov_nginx_tls import model as model_module
 from checkov_nginx_tls.analysis import Analysis, analyse
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def test_files_are_found_by_what_they_hold(tmp_path: Path, name: str) -> None:
     assert len(results(scan(tmp_path, {name: BAD}), tmp_path)) == 1
 
 
-@pytest.mark.parametrize("name", ["README.md", "app.py", "x.min.conf", "Cargo.lock", "Dockerfile", "x.html", "x.t"])
+@pytest.mark.parametrize("name", ["README.md", "app.py", "x.min.js", "Cargo.lock", "Dockerfile", "x.html", "x.t"])
 def test_documentation_programs_and_lock_files_are_left_out(tmp_path: Path, name: str) -> None:
     assert scan(tmp_path, {name: BAD}) == Analysis((), (), (), ())
 
@@ -73,6 +74,60 @@ def test_documentation_programs_and_lock_files_are_left_out(tmp_path: Path, name
 )
 def test_other_formats_are_not_nginx(tmp_path: Path, text: str) -> None:
     assert scan(tmp_path, {"some.conf": text}) == Analysis((), (), (), ())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sites-enabled/www.example.org",
+        "example.rs",
+        "app.example.sh",
+        "readme.io.conf",
+        "nginx-lock.conf",
+        "a.min.conf",
+    ],
+)
+def test_site_files_may_be_named_like_something_else(tmp_path: Path, name: str) -> None:
+    text = "# a site\nserver { location / { proxy_pass https://a.example.com; } }"
+    assert len(results(scan(tmp_path, {name: text}), tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "location / {\rproxy_pass https://a.b;\r}",
+        "#!!! managed by hand !!!\nlocation / { proxy_pass https://a.b; }",
+        "location / { proxy_pass https://a.b/" + "x" * 3000 + "; }",
+        "location / { proxy_pass\n" + "# note\n" * 600 + "https://a.b; }",
+    ],
+)
+def test_unusual_forms_are_found(tmp_path: Path, text: str) -> None:
+    assert len(results(scan(tmp_path, {"a.conf": text}), tmp_path)) == 1
+
+
+def test_a_file_that_is_only_included_is_judged_too(tmp_path: Path) -> None:
+    tree = {
+        "nginx.conf": "http { include sites/*; }",
+        "sites/LICENSE.md": "server { location / { proxy_pass https://a; } }",
+    }
+    assert results(scan(tmp_path, tree), tmp_path) == ["03 sites/LICENSE.md:1 server(_:80).location(/).proxy_pass"]
+
+
+def test_a_broken_main_file_is_named_although_it_only_includes(tmp_path: Path) -> None:
+    assert len(reasons(scan(tmp_path, {"main.conf": "http {\n include sites/*;\n"}))) == 1
+
+
+def test_prose_about_nginx_is_no_parsing_error(tmp_path: Path) -> None:
+    text = "To pass requests on, write\n    proxy_pass https://x;\nin a location"
+    assert scan(tmp_path, {"INSTALL": text, "notes.txt": text}) == Analysis((), (), (), ())
+
+
+def test_explicit_files_that_cannot_be_scanned_are_named(tmp_path: Path) -> None:
+    analysis = analyse(None, [str(tmp_path / "missing.conf"), str(tmp_path)])
+    assert {reason.partition(": ")[2] for reason in reasons(analysis)} == {
+        "the file does not exist",
+        "the file is a directory",
+    }
 
 
 def test_an_empty_directory_has_nothing(tmp_path: Path) -> None:
@@ -145,7 +200,8 @@ def test_includes_are_relative_to_the_main_file_even_nested(tmp_path: Path) -> N
         },
     )
     assert results(analysis, tmp_path) == ["01 conf.d/snippets/verify.conf:1 proxy_ssl_verify"]
-    assert len(results(analysis, tmp_path, CheckResult.PASSED)) == 3
+    passed = {line[:2] for line in results(analysis, tmp_path, CheckResult.PASSED)}
+    assert {"01", "02", "03"} <= passed
 
 
 def test_globs_are_read_in_the_order_of_the_c_locale(tmp_path: Path) -> None:
@@ -164,6 +220,73 @@ def test_globs_are_read_in_the_order_of_the_c_locale(tmp_path: Path) -> None:
         "01 parts/.hidden.inc:1 proxy_ssl_verify",
         "03 parts/a.inc:1 location(/).proxy_pass",
     ]
+
+
+def test_wildcards_in_the_name_of_a_directory_are_no_pattern(tmp_path: Path) -> None:
+    tree = {
+        "apps/[id]/nginx.conf": "events {} http { include tls.inc; server { location / { proxy_pass https://a.b; } } }",
+        "apps/[id]/tls.inc": "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem;",
+    }
+    assert results(scan(tmp_path, tree), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matched"),
+    [
+        ("c/*.[ab]onf", "x.aonf"),
+        ("c/[!x]?", "yy"),
+        ("c/[^x]?", "yy"),
+        (r"c/\*.x", "*.x"),
+        ("c/[z-a]*", ""),
+        ("*/yy", "yy"),
+    ],
+)
+def test_patterns_are_those_of_glob(tmp_path: Path, pattern: str, matched: str) -> None:
+    names = ["x.aonf", "x.conf", "yy", "xy", "*.x", "y.x"]
+    tree = {f"c/{name}": f"location /{number} {{ proxy_pass http://a; }}" for number, name in enumerate(names)}
+    write(tmp_path, {**tree, "nginx.conf": f"http {{ server {{ include {pattern}; }} }}"})
+    reached = {Path(path).name for path, _ in analyse(None, [str(tmp_path / "nginx.conf")]).resources}
+    assert reached - {"nginx.conf"} == ({matched} if matched else set())
+
+
+def test_dots_behind_a_link_are_followed_as_the_system_does(tmp_path: Path) -> None:
+    write(tmp_path, {"a/c/on.inc": "proxy_ssl_verify off;", "c/off.inc": "proxy_ssl_verify on;", "a/b/x": ""})
+    (tmp_path / "l").symlink_to(tmp_path / "a" / "b")
+    main = "http { include l/../c/*; server { location / { proxy_pass https://a.b; } } }"
+    assert "01 a/c/on.inc:1 proxy_ssl_verify" in results(scan(tmp_path, {"nginx.conf": main}), tmp_path)
+
+
+def test_including_a_directory_is_named(tmp_path: Path) -> None:
+    analysis = scan(
+        tmp_path, {"nginx.conf": "http { include d; server { location / { proxy_pass https://a; } } }", "d/x": ""}
+    )
+    assert reasons(analysis) == ['nginx.conf:1: "d" is no file that nginx can include: d']
+
+
+def test_a_long_chain_of_includes_is_named(tmp_path: Path) -> None:
+    tree = {f"f{number}.conf": f"include f{number + 1}.conf;" for number in range(600)}
+    analysis = scan(tmp_path, {**tree, "f600.conf": "proxy_pass https://a.b;", "good.conf": BAD})
+    assert "inside one another" in reasons(analysis)[0]
+    assert results(analysis, tmp_path) == ["01 good.conf:1 proxy_ssl_verify"]
+
+
+def test_a_configuration_of_too_many_directives_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_module, "DIRECTIVE_LIMIT", 1000)
+    tree = {f"f{number}.conf": f"include f{number + 1}.conf; include f{number + 1}.conf;" for number in range(8)}
+    analysis = scan(tmp_path, {**tree, "f8.conf": "proxy_pass https://a.b;" + "proxy_set_header a b;" * 9})
+    assert "more than 1000 directives" in reasons(analysis)[0]
+
+
+def test_a_connection_that_fails_in_one_context_does_not_pass_in_another(tmp_path: Path) -> None:
+    tree = {
+        "nginx.conf": """events {} http {
+            server { proxy_ssl_verify off; include s.inc; }
+            server { proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; include s.inc; } }""",
+        "s.inc": "location / { proxy_pass https://a.b; }",
+    }
+    analysis = scan(tmp_path, tree)
+    assert results(analysis, tmp_path) == ["01 nginx.conf:2 http.server(_:80).proxy_ssl_verify"]
+    assert not [line for line in results(analysis, tmp_path, CheckResult.PASSED) if line.startswith("01")]
 
 
 def test_a_cause_in_a_shared_file_is_one_finding(tmp_path: Path) -> None:
@@ -355,6 +478,17 @@ def test_a_binary_file_named_nginx_conf_is_named(tmp_path: Path) -> None:
 def test_ten_thousand_nested_braces_are_named(tmp_path: Path) -> None:
     analysis = scan(tmp_path, {"nginx.conf": f"{'a {' * 10_000}\n{BAD}{'}' * 10_000}"})
     assert "nested more than" in reasons(analysis)[0]
+
+
+def test_ten_megabytes_are_judged(tmp_path: Path) -> None:
+    server = b"server { location / { proxy_pass https://a.b; } # " + b"x" * 2000 + b"\n}\n"
+    analysis = scan(tmp_path, {"big.conf": server * 5000})
+    assert len(results(analysis, tmp_path)) == 5000
+
+
+def test_a_lua_block_of_quotes_costs_no_time(tmp_path: Path) -> None:
+    text = 'content_by_lua_block { "' + '\\"' * 200_000 + "\n}\n" + BAD
+    assert len(results(scan(tmp_path, {"a.conf": text}), tmp_path)) == 1
 
 
 def test_one_hostile_file_hides_no_other(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ http {
 def _forget_user_checks() -> Iterator[None]:
     held = dict(registry_module.registry._user)
     yield
+    registry_module.registry._warnings.clear()
     registry_module.registry._user.clear()
     registry_module.registry._user.update(held)
 
@@ -148,6 +149,140 @@ def test_a_class_that_is_not_finished_is_not_registered() -> None:
     assert not {"CKV_NGINX_USER_4", "CKV_NGINX_USER_5"} & {c.id for c in registry_module.registry.checks()}
     NeedsArguments(5)
     assert "CKV_NGINX_USER_5" in {c.id for c in registry_module.registry.checks()}
+
+
+def results(tmp_path: Path, tree: dict[str, str], check_id: str) -> list[tuple[str, str]]:
+    for name, text in tree.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    outcomes = analyse(str(tmp_path)).outcomes
+    return [(outcome.resource, outcome.result.name) for outcome in outcomes if outcome.check.id == check_id]
+
+
+def test_a_skip_on_one_include_hides_no_other(tmp_path: Path) -> None:
+    class NoLocation(BaseNginxCheck):
+        id = "CKV_NGINX_USER_20"
+        supported_resources = ("http.location",)
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            return CheckResult.FAILED
+
+    tree = {
+        "nginx.conf": "http {\nserver {\ninclude s.inc; # checkov:skip=CKV_NGINX_USER_20:r\n}\n"
+        "server {\ninclude s.inc;\n}\n}",
+        "s.inc": "location / { proxy_pass http://a; }",
+    }
+    assert results(tmp_path, tree, "CKV_NGINX_USER_20") == [("location(/)", "FAILED")]
+    tree["nginx.conf"] = tree["nginx.conf"].replace("include s.inc;\n}\n}", "}\n}")
+    assert results(tmp_path, tree, "CKV_NGINX_USER_20") == [("location(/)", "SKIPPED")]
+
+
+def test_the_first_block_of_a_file_is_judged_beside_the_file(tmp_path: Path) -> None:
+    class Everything(BaseNginxCheck):
+        id = "CKV_NGINX_USER_21"
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            return CheckResult.FAILED
+
+    tree = {"a.conf": "server { location / { proxy_pass http://a; } }"}
+    assert results(tmp_path, tree, "CKV_NGINX_USER_21") == [
+        ("http", "FAILED"),
+        ("server(_:80)", "FAILED"),
+        ("server(_:80).location(/)", "FAILED"),
+    ]
+
+
+def test_a_skip_where_a_check_passes_is_unused(tmp_path: Path) -> None:
+    class Passes(BaseNginxCheck):
+        id = "CKV_NGINX_USER_22"
+        supported_resources = ("http.server",)
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            return CheckResult.PASSED
+
+    text = "server { # checkov:skip=CKV_NGINX_USER_22:r\n location / { proxy_pass http://a; } }"
+    (tmp_path / "a.conf").write_text(text, encoding="utf-8")
+    assert ["skips nothing" in warning for warning in analyse(str(tmp_path)).warnings] == [True]
+
+
+@pytest.mark.parametrize("returned", [None, "FAILED", 1])
+def test_what_is_no_result_is_a_problem(tmp_path: Path, returned: object) -> None:
+    class Returns(BaseNginxCheck):
+        id = "CKV_NGINX_USER_23"
+        supported_resources = ("http.server",)
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            return returned  # type: ignore[return-value]  # the mistake
+
+    (tmp_path / "a.conf").write_text("server { location / { proxy_pass http://a; } }", encoding="utf-8")
+    assert "no CheckResult" in analyse(str(tmp_path)).problems[0].reason
+
+
+def test_details_and_keys_of_any_kind_are_taken(tmp_path: Path) -> None:
+    class Details(BaseNginxCheck):
+        id = "CKV_NGINX_USER_24"
+        supported_resources = ("http.server",)
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            self.details = [3, "x"]  # type: ignore[list-item]  # the mistake
+            self.evaluated_keys = "proxy_pass"  # type: ignore[assignment]  # likewise
+            return CheckResult.FAILED
+
+    (tmp_path / "a.conf").write_text("server { location / { proxy_pass http://a; } }", encoding="utf-8")
+    (outcome,) = [one for one in analyse(str(tmp_path)).outcomes if one.check.id == "CKV_NGINX_USER_24"]
+    assert (outcome.message, outcome.evaluated_keys) == ("3; x", ("proxy_pass",))
+
+
+def test_checkovs_own_method_name_works_too(tmp_path: Path) -> None:
+    class Entity(BaseNginxCheck):
+        id = "CKV_NGINX_USER_25"
+
+        def scan_entity_conf(self, conf: dict[str, Any], entity_type: str) -> CheckResult:
+            return CheckResult.FAILED if entity_type == "http.location" else CheckResult.PASSED
+
+    tree = {"a.conf": "server { location / { proxy_pass http://a; } }"}
+    assert ("server(_:80).location(/)", "FAILED") in results(tmp_path, tree, "CKV_NGINX_USER_25")
+
+
+def test_values_that_make_no_sense_are_refused() -> None:
+    for values in ({"supported_resources": "http.location"}, {"severity": "urgent"}):
+        with pytest.raises(ValueError, match="CKV_NGINX_USER_26"):
+            type("Odd", (BaseNginxCheck,), {"id": "CKV_NGINX_USER_26", "scan_resource_conf": print, **values})
+
+
+def test_severities_are_texts_or_checkovs_own() -> None:
+    from checkov.common.bridgecrew.severities import Severities
+
+    class Severe(BaseNginxCheck):
+        id = "CKV_NGINX_USER_27"
+        severity = Severities["HIGH"]  # type: ignore[assignment]  # declared as None
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            return CheckResult.PASSED
+
+    assert Severe().severity_name == "HIGH"
+
+
+def test_a_class_that_names_itself_is_created_later() -> None:
+    class NamesItself(BaseNginxCheck):
+        def __init__(self) -> None:
+            super(NamesItself, self).__init__(name="n", id="CKV_NGINX_USER_28")  # noqa: UP008  # as people write it
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            return CheckResult.PASSED
+
+    assert "CKV_NGINX_USER_28" in {check.id for check in registry_module.registry.checks()}
+
+
+def test_a_class_that_cannot_be_created_is_a_warning() -> None:
+    class Broken(BaseNginxCheck):
+        def __init__(self) -> None:
+            super().__init__(name=undefined, id="CKV_NGINX_USER_29")  # type: ignore[name-defined]  # noqa: F821
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            return CheckResult.PASSED
+
+    registry_module.registry.checks()
+    assert any("Broken" in warning for warning in registry_module.registry.warnings())
 
 
 def test_a_check_without_id_says_so() -> None:

@@ -24,6 +24,7 @@ class Registry:
     def __init__(self) -> None:
         self._builtin: dict[str, BaseNginxCheck] = {}
         self._user: dict[str, BaseNginxCheck] = {}
+        self._deferred: list[type] = []
         self._warnings: dict[str, None] = {}
         self._lock = threading.RLock()
 
@@ -36,8 +37,16 @@ class Registry:
             if _is_copy_of_ours(check):
                 return
             holder = self._user.setdefault(check.id, check)
-            if holder is not check and _file_of(holder) != _file_of(check):
-                self._warn(f"check ID {check.id} of {_file_of(check)} is taken by {_file_of(holder)}; it is ignored")
+            if holder is not check and _definition_of(holder) != _definition_of(check):
+                taken, by = _definition_of(check), _definition_of(holder)
+                self._warnings[
+                    f"check ID {check.id} of {taken[1]} in {taken[0]} is taken by {by[1]} in {by[0]}; it is ignored"
+                ] = None
+
+    def defer(self, check_class: type) -> None:
+        """Remember a class that could not be created yet; it is when the checks are asked for."""
+        with self._lock:
+            self._deferred.append(check_class)
 
     def checks(self) -> tuple[BaseNginxCheck, ...]:
         """All checks that run: ours in the order of their IDs, then users' in the order of registration."""
@@ -50,11 +59,13 @@ class Registry:
     def user_checks(self) -> tuple[BaseNginxCheck, ...]:
         """Users' checks in the order of registration, without those whose ID is one of ours."""
         with self._lock:
+            self._create_deferred()
             return tuple(check for check_id, check in self._user.items() if check_id not in self._builtin)
 
     def user_check_files(self) -> tuple[str, ...]:
         """Absolute paths of the files that define users' checks."""
         with self._lock:
+            self._create_deferred()
             return tuple(sorted({_file_of(check) for check in self._user.values()}))
 
     def warnings(self) -> tuple[str, ...]:
@@ -68,13 +79,31 @@ class Registry:
             ]
             return (*ours, *self._warnings)
 
-    def _warn(self, message: str) -> None:
-        self._warnings[message] = None
+    def _create_deferred(self) -> None:
+        deferred, self._deferred = self._deferred, []
+        for problem in map(_create, deferred):
+            if problem is not None:
+                self._warnings[problem] = None
+
+
+def _create(check_class: type) -> str | None:
+    """Create, and so register, a check; what to say if that fails."""
+    try:
+        check_class()
+    except Exception as error:  # noqa: BLE001  # a user's class may fail in any way; the others go on
+        name = f"{check_class.__qualname__} in {check_class.__module__}"
+        return f"the check {name} cannot be created ({type(error).__name__}: {error}); it does not run"
+    return None
 
 
 def _is_copy_of_ours(check: BaseNginxCheck) -> bool:
     """Whether Checkov runs our own source as an external check, as it does with a clone of the whole repository."""
     return Path(_file_of(check)).parts[-3:-1] == ("checkov_nginx_tls", "checks")
+
+
+def _definition_of(check: BaseNginxCheck) -> tuple[str, str]:
+    """The file and the name of a check's class."""
+    return _file_of(check), type(check).__qualname__
 
 
 def _file_of(check: BaseNginxCheck) -> str:
