@@ -47,7 +47,8 @@ class Outcome:
 
     ``path`` is absolute. Lines count from 1 and ``end_line`` is inclusive; columns count code points from 1 and
     ``end_column`` is exclusive. ``code_block`` pairs line numbers with lines that end in a line feed.
-    ``resource`` is the logical path inside the file. ``message`` says what is wrong here and what to do.
+    ``resource`` is the logical path inside the file. ``message`` says what is wrong here and what to do, and
+    ``guideline`` is the address of the documentation to read.
     """
 
     check: BaseNginxCheck
@@ -60,6 +61,7 @@ class Outcome:
     code_block: tuple[tuple[int, str], ...]
     resource: str
     message: str
+    guideline: str | None
     evaluated_keys: tuple[str, ...]
     skip_reason: str
     entity_type: str
@@ -319,9 +321,10 @@ class _Judge:
     ) -> Outcome:
         check_id, directive = key
         check = self._checks[check_id]
-        message = ""
-        if result is not CheckResult.PASSED and isinstance(check, BaseUpstreamCheck):
-            message = check.explain(group)
+        message, guideline = "", check.guideline
+        if isinstance(check, BaseUpstreamCheck):
+            message = "" if result is CheckResult.PASSED else check.explain(group)
+            guideline = check.guideline_of(group[0])
         connection = group[0].connection
         return self._record(
             check,
@@ -330,6 +333,7 @@ class _Judge:
             (directive.start, directive.head_end),
             self._names[directive.source.path].logical_path(directive),
             message,
+            guideline,
             group[0].evaluated_keys,
             skip_reason,
             connection.block.type if connection is not None else "directive",
@@ -372,6 +376,7 @@ class _Judge:
                 (held.where.start, held.where.end),
                 held.where.resource,
                 "; ".join(held.details),
+                held.check.guideline,
                 held.evaluated_keys,
                 reasons[0] if skipped else "",
                 held.block.type,
@@ -389,6 +394,7 @@ class _Judge:
         span: tuple[int, int],
         resource: str,
         message: str,
+        guideline: str | None,
         evaluated_keys: tuple[str, ...],
         skip_reason: str,
         entity_type: str,
@@ -407,6 +413,7 @@ class _Judge:
             code_block=tuple((line, _quoted_line(source, line, start)) for line in lines),
             resource=resource,
             message=message,
+            guideline=guideline,
             evaluated_keys=evaluated_keys,
             skip_reason=skip_reason,
             entity_type=entity_type,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov_nginx_tls.files import Problem
 from checkov_nginx_tls.modules import HARMLESS_INCLUDES
@@ -23,8 +23,14 @@ MAIN: Final = "main"
 """The type of a configuration's outermost block."""
 
 INCLUDE_LIMIT: Final = 50_000
-"""Includes in one configuration beyond which it is not assembled: files that include each other in pairs
-double at every level."""
+"""Files that one configuration may include, counted every time, before it is not judged: files that include
+each other in pairs double at every level."""
+
+DIRECTIVE_LIMIT: Final = 2_000_000
+"""Directives that one configuration may have with its includes expanded."""
+
+NESTING_LIMIT: Final = 250
+"""Blocks and includes inside one another that a configuration may have."""
 
 _INHERITING: Final = frozenset(
     {"http.server", "http.location", "http.if", "http.limit_except", "stream.server", "mail.server"}
@@ -35,7 +41,9 @@ _HTTP_SERVER_ONLY: Final = frozenset({"server_name", "location", "root", "index"
 _MAIN_ONLY: Final = frozenset(
     {"http", "events", "stream", "mail", "mgmt", "user", "worker_processes", "pid", "load_module", "daemon"}
 )
-_HTTP_ONLY: Final = frozenset({"server", "upstream", "map", "geo", "split_clients", "limit_req_zone", "log_format"})
+_HTTP_ONLY: Final = frozenset(
+    {"acme_issuer", "server", "upstream", "map", "geo", "split_clients", "limit_req_zone", "log_format"}
+)
 
 
 class Placed(NamedTuple):
@@ -121,7 +129,7 @@ class Block:
             yield from block.unresolved
 
 
-class _TooManyIncludes(Exception):
+class _TooLarge(Exception):
     pass
 
 
@@ -129,15 +137,19 @@ class _TooManyIncludes(Exception):
 class Configuration:
     """One configuration: the file nginx would start with, or a fragment that no other file includes.
 
+    ``assembled`` is False where it is larger than any real one; then ``root`` is empty.
     ``complete`` is False for a fragment: what stands around it is not known. ``files`` are all files in it by
     their paths; ``problems`` the files it includes that cannot be read, and includes that cannot work.
+    ``read`` gives the bytes of a file that a directive names, None where it is not in the scanned tree.
     """
 
     main: ParsedFile
     root: Block
+    assembled: bool
     complete: bool
     files: Mapping[str, ParsedFile]
     problems: tuple[Problem, ...]
+    read: Callable[[str], bytes | None]
 
 
 def assemble(main: ParsedFile, resolver: IncludeResolver) -> Configuration:
@@ -145,11 +157,13 @@ def assemble(main: ParsedFile, resolver: IncludeResolver) -> Configuration:
     kind = context_of(main.directives)
     root = Block(kind, None, None, [], [], [])
     assembler = _Assembler(resolver, main)
+    assembled = True
     try:
         assembler.fill(root, main.directives, ())
-    except _TooManyIncludes:
-        root = Block(kind, None, None, [], [], [])
-    return Configuration(main, root, kind == MAIN, assembler.files, tuple(assembler.problems))
+    except _TooLarge:
+        assembled, root = False, Block(kind, None, None, [], [], [])
+    problems = tuple(assembler.problems)
+    return Configuration(main, root, assembled, kind == MAIN, assembler.files, problems, resolver.read)
 
 
 class _Assembler:
@@ -158,9 +172,12 @@ class _Assembler:
         self.files = {main.source.path: main}
         self.problems: list[Problem] = []
         self.included = 0
+        self.directives = 0
+        self.depth = 0
         self.open_files = [main]
 
     def fill(self, block: Block, directives: tuple[Directive, ...], includes: tuple[Directive, ...]) -> None:
+        self.directives += len(directives)
         for directive in directives:
             placed = Placed(directive, includes)
             if directive.block is not None:
@@ -175,7 +192,9 @@ class _Assembler:
         child = Block(_type_of(parent, directive.name), placed, parent, [], [], [])
         child.data = parent.data or directive.name in _DATA_BLOCKS
         parent.blocks.append(child)
+        self.descend(placed)
         self.fill(child, directive.block or (), placed.includes)
+        self.depth -= 1
 
     def include(self, block: Block, placed: Placed) -> None:
         block.simple.append(placed)
@@ -194,17 +213,50 @@ class _Assembler:
                 self.complain(placed, f"the file includes itself: {chain}")
                 continue
             self.included += 1
-            if self.included > INCLUDE_LIMIT:
-                self.complain(placed, f"more than {INCLUDE_LIMIT} includes: the configuration is not judged")
-                raise _TooManyIncludes
+            self.descend(placed)
             self.files[file.source.path] = file
             self.open_files.append(file)
             self.fill(block, file.directives, (*placed.includes, placed.directive))
             self.open_files.pop()
+            self.depth -= 1
+
+    def descend(self, placed: Placed) -> None:
+        """Go one level deeper, unless the configuration is larger than any real one."""
+        self.depth += 1
+        for count, limit, what in (
+            (self.included, INCLUDE_LIMIT, "includes"),
+            (self.directives, DIRECTIVE_LIMIT, "directives"),
+            (self.depth, NESTING_LIMIT, "blocks and includes inside one another"),
+        ):
+            if count > limit:
+                self.complain(placed, f"more than {limit} {what}: the configuration is not judged")
+                raise _TooLarge
 
     def complain(self, placed: Placed, reason: str) -> None:
         directive = placed.directive
         self.problems.append(Problem(directive.source.path, directive.line, reason))
+
+
+def ancestors(block: Block) -> Iterator[Block]:
+    """The block and every block around it, innermost first."""
+    around: Block | None = block
+    while around is not None:
+        yield around
+        around = around.parent
+
+
+def rewrite_levels(block: Block) -> list[Block]:
+    """The blocks whose rewrite directives run on a request that comes to a pass in ``block``, in order.
+
+    The server's run first, then those of one location with its ``if`` blocks, not those of the locations around it;
+    and ``limit_except`` takes the request before its location's are run (``ngx_http_core_find_config_phase``).
+    """
+    levels = [around for around in ancestors(block) if around.type == "http.server"]
+    if block.type == "http.if" and block.parent is not None:
+        levels.append(block.parent)
+    if block not in levels:
+        levels.append(block)
+    return levels
 
 
 def is_harmless(argument: str) -> bool:

@@ -19,7 +19,9 @@ class Module:
     ``family`` is "http" or "stream". ``tls_scheme`` and ``plain_scheme`` are the prefixes of the target that
     choose TLS and plaintext; a module without them has a flag directive, ``tls_flag``, instead.
     ``bare_is_plaintext`` says that a target without any scheme is legal and means plaintext.
-    ``page`` is the module's page below nginx.org's documentation.
+    ``pass_contexts`` and ``ssl_contexts`` are the types of the blocks in which nginx takes the pass directive and
+    the TLS settings (the command masks in the source). ``repeats`` says that a block may hold several passes, each
+    of which is a connection. ``page`` is the module's page below nginx.org's documentation.
     """
 
     name: str
@@ -27,10 +29,13 @@ class Module:
     pass_directive: str
     ssl_prefix: str
     page: str
+    pass_contexts: frozenset[str]
+    ssl_contexts: frozenset[str]
     tls_scheme: str | None = None
     plain_scheme: str | None = None
     tls_flag: str | None = None
     bare_is_plaintext: bool = False
+    repeats: bool = False
 
     @property
     def verify(self) -> str:
@@ -47,12 +52,17 @@ class Module:
         return f"{DOCUMENTATION}{self.page}#{directive}"
 
 
+_HTTP_SSL: Final = frozenset({"http", "http.server", "http.location"})
+_STREAM_SSL: Final = frozenset({"stream", "stream.server"})
+
 HTTP_PROXY: Final = Module(
     name="http proxy",
     family="http",
     pass_directive="proxy_pass",
     ssl_prefix="proxy_ssl",
     page="http/ngx_http_proxy_module.html",
+    pass_contexts=frozenset({"http.location", "http.if", "http.limit_except"}),
+    ssl_contexts=_HTTP_SSL,
     tls_scheme="https://",
     plain_scheme="http://",
 )
@@ -62,6 +72,8 @@ GRPC: Final = Module(
     pass_directive="grpc_pass",
     ssl_prefix="grpc_ssl",
     page="http/ngx_http_grpc_module.html",
+    pass_contexts=frozenset({"http.location", "http.if"}),
+    ssl_contexts=_HTTP_SSL,
     tls_scheme="grpcs://",
     plain_scheme="grpc://",
     bare_is_plaintext=True,
@@ -72,6 +84,8 @@ UWSGI: Final = Module(
     pass_directive="uwsgi_pass",
     ssl_prefix="uwsgi_ssl",
     page="http/ngx_http_uwsgi_module.html",
+    pass_contexts=frozenset({"http.location", "http.if"}),
+    ssl_contexts=_HTTP_SSL,
     tls_scheme="suwsgi://",
     plain_scheme="uwsgi://",
     bare_is_plaintext=True,
@@ -82,10 +96,23 @@ STREAM_PROXY: Final = Module(
     pass_directive="proxy_pass",
     ssl_prefix="proxy_ssl",
     page="stream/ngx_stream_proxy_module.html",
+    pass_contexts=frozenset({"stream.server"}),
+    ssl_contexts=_STREAM_SSL,
     tls_flag="proxy_ssl",
 )
+ZONE_SYNC: Final = Module(
+    name="zone_sync",
+    family="stream",
+    pass_directive="zone_sync_server",
+    ssl_prefix="zone_sync_ssl",
+    page="stream/ngx_stream_zone_sync_module.html",
+    pass_contexts=frozenset({"stream.server"}),
+    ssl_contexts=_STREAM_SSL,
+    tls_flag="zone_sync_ssl",
+    repeats=True,
+)
 
-MODULES: Final = (HTTP_PROXY, GRPC, UWSGI, STREAM_PROXY)
+MODULES: Final = (HTTP_PROXY, GRPC, UWSGI, STREAM_PROXY, ZONE_SYNC)
 
 HANDLERS: Final = frozenset(
     {
@@ -100,17 +127,19 @@ HANDLERS: Final = frozenset(
 )
 """Directives that make a location hand requests to an upstream; of several in one location the last one does."""
 
+VERIFIES_BY_DEFAULT: Final = {
+    "js_fetch_verify": frozenset({"http", "http.server", "http.location", "stream", "stream.server"}),
+    "ssl_verify": frozenset({"http.acme_issuer", "mgmt"}),
+}
+"""Flags that verify outbound connections unless somebody turns them off, and the blocks in which they do so:
+njs's ngx.fetch(), the ACME client, and reports of NGINX Plus."""
+
 FLAGS: Final = frozenset(
     {
-        *(module.verify for module in MODULES),
-        *(f"{module.ssl_prefix}_server_name" for module in MODULES),
-        *(f"{module.ssl_prefix}_session_reuse" for module in MODULES),
-        "proxy_ssl",
-        "zone_sync_ssl",
-        "zone_sync_ssl_verify",
-        "zone_sync_ssl_server_name",
-        "js_fetch_verify",
-        "ssl_verify",
+        *(f"{module.ssl_prefix}_{setting}" for module in MODULES for setting in ("verify", "server_name")),
+        *(f"{module.ssl_prefix}_session_reuse" for module in MODULES if module is not ZONE_SYNC),
+        *(module.tls_flag for module in MODULES if module.tls_flag is not None),
+        *VERIFIES_BY_DEFAULT,
     }
 )
 """Directives of ours that take exactly ``on`` or ``off``, in any case (``ngx_conf_set_flag_slot``)."""

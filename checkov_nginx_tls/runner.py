@@ -258,7 +258,7 @@ def _record(outcome: Outcome, paths: _Paths) -> Record:
         severity=check.severity,
         details=[printable(outcome.message)] if outcome.message else None,
     )
-    record.set_guideline(check.guideline)
+    record.set_guideline(outcome.guideline)
     return record
 
 

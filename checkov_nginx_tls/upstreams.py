@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from checkov_nginx_tls.model import rewrite_levels
 from checkov_nginx_tls.modules import HANDLERS, MODULES
+from checkov_nginx_tls.targets import Target, Transport, is_loopback, may_be, name_in, targets, transport_of
+from checkov_nginx_tls.variables import Unfixed, Variables, constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from checkov_nginx_tls.model import Block, Configuration, Placed
     from checkov_nginx_tls.modules import Module
-
-
-class Transport(Enum):
-    """Whether nginx speaks TLS to the upstream; UNDECIDED where a value that is not known decides."""
-
-    TLS = "TLS"
-    PLAINTEXT = "plaintext"
-    UNDECIDED = "undecided"
+    from checkov_nginx_tls.variables import Value
 
 
 class Flag(Enum):
@@ -34,26 +29,35 @@ class Flag(Enum):
 
 
 @dataclass(frozen=True, eq=False)
+class Group:
+    """An ``upstream`` block: its lower-cased name (nginx compares without case) and its members' addresses."""
+
+    name: str
+    block: Block
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Connection:
     """A pass directive in one context.
 
-    ``transport`` is what nginx speaks at run time. ``loads_bundle`` says that nginx builds a TLS context for it
-    when it starts, and so wants the trusted certificates if verification is on: a TLS target, or any target
-    with a variable (``ngx_http_proxy_pass``: ``plcf->ssl = 1``). ``handles`` is False for a pass that a later
-    one in the same block replaces. ``verify`` and ``trusted_certificate`` are the directives in effect, None
-    where nobody set them. ``members`` are the addresses of the upstream group that the target names, None
-    where it names none.
+    ``targets`` are the possible meanings of its argument. ``transport`` is what nginx speaks at run time.
+    ``loads_bundle`` says that nginx builds a TLS context for it when it starts, and so wants the trusted
+    certificates if verification is on: a TLS target, or any target with a variable (``ngx_http_proxy_pass``:
+    ``plcf->ssl = 1``). ``handles`` is False for a pass that serves no request: a later one in the same block
+    replaces it, or a ``return`` beside it answers first. ``groups`` are the upstream groups it may reach.
+    ``names`` are the names that nginx would verify.
     """
 
     module: Module
     block: Block
     placed: Placed
+    targets: tuple[Target, ...]
     transport: Transport
     loads_bundle: bool
     handles: bool
-    verify: Placed | None
-    trusted_certificate: Placed | None
-    members: tuple[str, ...] | None
+    groups: tuple[Group, ...]
+    names: frozenset[Value]
 
     @property
     def target(self) -> str:
@@ -61,33 +65,87 @@ class Connection:
         return self.placed.directive.args[0]
 
     @property
+    def scope(self) -> Block:
+        """The block whose TLS settings apply: a noname block takes those of the location around it."""
+        return self.block.parent if self.block.noname and self.block.parent is not None else self.block
+
+    def setting(self, name: str) -> Placed | None:
+        """The directive in effect for one of the module's TLS settings: ``setting("verify")``."""
+        return self.scope.effective(f"{self.module.ssl_prefix}_{name}")
+
+    def settings(self, name: str) -> list[Placed]:
+        """All directives in effect for a setting that may be given several times."""
+        return self.scope.effective_all(f"{self.module.ssl_prefix}_{name}")
+
+    @property
+    def fixed_name(self) -> Placed | None:
+        """``*_ssl_name`` where it says anything else than the name in the target."""
+        return _fixed_name(self.scope, self.module)
+
+    @property
+    def verify(self) -> Placed | None:
+        """The directive that decides whether nginx verifies, None where nobody set it."""
+        return self.setting("verify")
+
+    @property
+    def trusted_certificate(self) -> Placed | None:
+        """The directive that names the bundle in effect, None where nobody set it."""
+        return self.setting("trusted_certificate")
+
+    @property
     def verification(self) -> Flag:
         """Whether nginx verifies the upstream's certificate on this connection."""
         return flag(self.verify)
 
     @property
-    def has_bundle(self) -> bool:
-        """Whether a bundle of trusted certificates is in effect; an explicit empty value counts as none."""
-        bundle = self.trusted_certificate
-        return bundle is not None and bool(bundle.directive.args) and bundle.directive.args[0] != ""
+    def is_verified(self) -> bool:
+        """Whether it serves requests over TLS, perhaps, with verification on."""
+        return self.handles and self.transport is not Transport.PLAINTEXT and self.verification is Flag.ON
+
+    @property
+    def bundle(self) -> str:
+        """The bundle in effect as written; "" where there is none, for an explicit empty value counts as none."""
+        placed = self.trusted_certificate
+        return placed.directive.args[0] if placed is not None and placed.directive.args else ""
+
+    @property
+    def tls_hosts(self) -> tuple[Value, ...]:
+        """The hosts that it may reach over TLS."""
+        return tuple(target.host for target in self.targets if target.transport is not Transport.PLAINTEXT)
 
     @property
     def stays_on_this_machine(self) -> bool:
-        """Whether every address it can reach is a loopback address, ``localhost`` or a unix socket."""
-        if self.members is not None:
-            return bool(self.members) and all(is_loopback(member) for member in self.members)
-        host = host_of(self.target, self.module)
-        return host is not None and is_loopback(host)
+        """Whether every address it can reach over TLS is a loopback address, ``localhost`` or a unix socket."""
+        groups = {group.name: group for group in self.groups}
+        for host in self.tls_hosts:
+            text = constant(host)
+            if text is None:
+                return False
+            group = groups.get(text.lower())
+            addresses = [text] if group is None else group.members
+            if not addresses or not all(map(is_loopback, addresses)):
+                return False
+        return bool(self.tls_hosts)
 
 
 def connections(configuration: Configuration) -> tuple[Connection, ...]:
     """All outbound connections of a configuration in the order of its blocks."""
-    groups = _groups(configuration.root)
-    found: list[Connection] = []
-    for block in configuration.root.walk():
-        if not block.data:
-            found.extend(_connections_of(block, groups))
-    return tuple(found)
+    finder = _Finder(configuration)
+    return tuple(
+        connection
+        for block in configuration.root.walk()
+        if not block.data
+        for connection in finder.connections_of(block)
+    )
+
+
+def groups_of(root: Block) -> Iterator[tuple[str, Group]]:
+    """The upstream groups of a configuration with their family, "http" or "stream"."""
+    for block in root.walk():
+        if block.type in _GROUP_TYPES and block.placed is not None and block.placed.directive.args:
+            members = tuple(placed.directive.args[0] for placed in block.own("server") if placed.directive.args)
+            name = block.placed.directive.args[0].lower()
+            yield block.type.partition(".")[0], Group(name, block, members)
 
 
 def flag(placed: Placed | None) -> Flag:
@@ -101,74 +159,102 @@ def flag(placed: Placed | None) -> Flag:
     return Flag.OFF if value == "off" else Flag.UNDECIDED
 
 
-def is_loopback(address: str) -> bool:
-    """Whether an address as nginx writes it (``host``, ``host:port``, ``[v6]:port``, ``unix:path``) is local."""
-    if address.lower().startswith("unix:"):
-        return True
-    host = address[1:].partition("]")[0] if address.startswith("[") else address.partition(":")[0]
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def idle_verification(found: Sequence[Connection]) -> dict[Connection, Placed]:
+    """Connections that miss verification turned on for them in vain, with the directive that is in vain.
+
+    It belongs to another module than the one that passes the requests on, or to a connection that does not speak
+    TLS because its switch is not on; and no TLS connection uses it.
+    """
+    used = {id(one.verify) for one in found if one.handles and one.transport is not Transport.PLAINTEXT}
+    idle: dict[Connection, Placed] = {}
+    for one in found:
+        if not one.handles:
+            continue
+        for name in _verification_meant(one):
+            placed = one.scope.effective(name)
+            if flag(placed) is Flag.ON and placed is not None and id(placed) not in used:
+                idle[one] = placed
+    return idle
 
 
-def host_of(target: str, module: Module) -> str | None:
-    """``host`` or ``host:port`` of a target, ``unix:path`` for a socket; None where a variable hides it."""
-    rest = target
-    for scheme in (module.tls_scheme, module.plain_scheme):
-        if scheme is not None and target.lower().startswith(scheme):
-            rest = target[len(scheme) :]
-    if rest.lower().startswith("unix:"):
-        return rest
-    host = rest.partition("/")[0].partition("?")[0]
-    return None if not host or "$" in host else host
+def _verification_meant(connection: Connection) -> list[str]:
+    module = connection.module
+    if connection.transport is Transport.PLAINTEXT:
+        return [module.verify] if module.tls_flag is not None and not _is_udp(connection.block) else []
+    if connection.verification is not Flag.UNSET:
+        return []
+    return [other.verify for other in MODULES if other.family == module.family and other is not module]
 
 
-def _connections_of(block: Block, groups: Mapping[tuple[str, str], tuple[str, ...]]) -> Iterator[Connection]:
-    family = block.type.partition(".")[0]
-    passes = [placed for placed in block.simple if placed.directive.name in HANDLERS and placed.directive.args]
-    for placed in passes:
-        for module in MODULES:
-            if module.family == family and module.pass_directive == placed.directive.name:
-                yield _connection(module, block, placed, placed is passes[-1], groups)
+_GROUP_TYPES: Final = frozenset({"http.upstream", "stream.upstream"})
 
 
-def _connection(
-    module: Module,
-    block: Block,
-    placed: Placed,
-    handles: bool,
-    groups: Mapping[tuple[str, str], tuple[str, ...]],
-) -> Connection:
-    target = placed.directive.args[0]
-    transport = _transport(module, block, target)
-    loads_bundle = transport is Transport.TLS or (module.tls_flag is None and "$" in target)
-    host = host_of(target, module)
-    members = groups.get((module.family, host.lower())) if host is not None else None
-    return Connection(
-        module=module,
-        block=block,
-        placed=placed,
-        transport=transport,
-        loads_bundle=loads_bundle,
-        handles=handles,
-        verify=block.effective(module.verify),
-        trusted_certificate=block.effective(module.trusted_certificate),
-        members=members,
-    )
+class _Finder:
+    def __init__(self, configuration: Configuration) -> None:
+        self.variables = Variables(configuration)
+        self.groups: Mapping[tuple[str, str], Group] = {
+            (family, group.name): group for family, group in groups_of(configuration.root)
+        }
+
+    def connections_of(self, block: Block) -> Iterator[Connection]:
+        family = block.type.partition(".")[0]
+        modules = [
+            module
+            for module in MODULES
+            if module.family == family and block.own(module.pass_directive) and block.type in module.pass_contexts
+        ]
+        if not modules:
+            return
+        passes = [placed for placed in block.simple if placed.directive.name in HANDLERS and placed.directive.args]
+        answered = any(level.own("return") for level in rewrite_levels(block))
+        for module in modules:
+            for placed in block.own(module.pass_directive):
+                if placed.directive.args:
+                    replaced = placed.directive.name in HANDLERS and placed is not passes[-1]
+                    yield self.connection(module, block, placed, handles=not (replaced or answered))
+
+    def connection(self, module: Module, block: Block, placed: Placed, *, handles: bool) -> Connection:
+        argument = placed.directive.args[0]
+        found = targets(module, self.variables.expand(argument, block))
+        if module.tls_flag is not None:
+            transport = _switched_transport(block, module.tls_flag)
+            found = tuple(Target(transport, target.host) for target in found)
+        else:
+            transport = transport_of(found)
+        return Connection(
+            module=module,
+            block=block,
+            placed=placed,
+            targets=found,
+            transport=transport,
+            loads_bundle=transport is Transport.TLS or (module.tls_flag is None and "$" in argument),
+            handles=handles,
+            groups=tuple(self.groups_for(module.family, [target.host for target in found])),
+            names=self.names(module, block, found),
+        )
+
+    def groups_for(self, family: str, hosts: Sequence[Value]) -> Iterator[Group]:
+        """The groups that these hosts name, or that a client can name in them, by name."""
+        names = {text.lower() for text in map(constant, hosts) if text is not None}
+        if any(Unfixed.CLIENT in host for host in hosts):
+            names.update(name for _family, name in self.groups if any(may_be(host, name) for host in hosts))
+        yield from (self.groups[family, name] for name in sorted(names) if (family, name) in self.groups)
+
+    def names(self, module: Module, block: Block, found: tuple[Target, ...]) -> frozenset[Value]:
+        """``*_ssl_name`` without its port, or else the hosts' names (``ngx_http_upstream_ssl_name``)."""
+        hosts = frozenset(name_in(target.host) for target in found if target.transport is not Transport.PLAINTEXT)
+        scope = block.parent if block.noname and block.parent is not None else block
+        placed = _fixed_name(scope, module)
+        if placed is None:
+            return hosts
+        return frozenset(name_in(value) for value in self.variables.expand(placed.directive.args[0], block))
 
 
-def _transport(module: Module, block: Block, target: str) -> Transport:
-    if module.tls_flag is not None:
-        return _switched_transport(block, module.tls_flag)
-    scheme = _resolve_scheme(block, target).lower()
-    if module.tls_scheme is not None and scheme.startswith(module.tls_scheme):
-        return Transport.TLS
-    if module.plain_scheme is not None and scheme.startswith(module.plain_scheme):
-        return Transport.PLAINTEXT
-    return Transport.UNDECIDED if "$" in scheme.partition("://")[0] else Transport.PLAINTEXT
+def _fixed_name(scope: Block, module: Module) -> Placed | None:
+    placed = scope.effective(f"{module.ssl_prefix}_name")
+    if placed is None or not placed.directive.args or placed.directive.args[0] in ("$proxy_host", "${proxy_host}"):
+        return None
+    return placed
 
 
 def _switched_transport(block: Block, tls_flag: str) -> Transport:
@@ -180,36 +266,6 @@ def _switched_transport(block: Block, tls_flag: str) -> Transport:
     return Transport.TLS if value is Flag.ON else Transport.PLAINTEXT
 
 
-def _resolve_scheme(block: Block, target: str) -> str:
-    """The target with a leading variable replaced by the constant that the block or one around it gives it."""
-    if not target.startswith("$"):
-        return target
-    name = target[1:].partition("://")[0].strip("{}")
-    for level in block.inheritance():
-        values = {args[1] for args in _arguments(level, "set") if len(args) == 2 and args[0] == f"${name}"}
-        if len(values) == 1:
-            value = values.pop()
-            return value if "$" in value else value + target[len(target.partition("://")[0]) :]
-        if values:
-            break
-    return target
-
-
 def _is_udp(block: Block) -> bool:
     listens = block.own("listen")
     return bool(listens) and all("udp" in placed.directive.args for placed in listens)
-
-
-def _groups(root: Block) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Members of the upstream groups by family and lower-cased name (nginx compares names without case)."""
-    groups = {}
-    for block in root.walk():
-        if block.type in ("http.upstream", "stream.upstream") and block.placed and block.placed.directive.args:
-            members = tuple(args[0] for args in _arguments(block, "server") if args)
-            family = block.type.partition(".")[0]
-            groups[family, block.placed.directive.args[0].lower()] = members
-    return groups
-
-
-def _arguments(block: Block, name: str) -> list[tuple[str, ...]]:
-    return [placed.directive.args for placed in block.own(name)]

@@ -75,7 +75,7 @@ def make_certificates(directory: Path) -> Certificates:
     names = (BACKEND_NAME, WILDCARD_NAME)
     chains: Mapping[str, Sequence[_Issued]] = {
         "trusted": [_issue(BACKEND_NAME, root, names=names)],
-        "impostor": [_issue(BACKEND_NAME, None, names=names, key_name="impostor")],
+        "impostor": [_issue(BACKEND_NAME, None, names=_wished_for(directory), key_name="impostor")],
         "wrong_name": [_issue(OTHER_NAME, root, names=(OTHER_NAME,))],
         "intermediate": [_issue(BACKEND_NAME, intermediate, names=names), intermediate],
         "two_intermediates": [_issue(BACKEND_NAME, inner, names=names), inner, outer],
@@ -89,6 +89,12 @@ def make_certificates(directory: Path) -> Certificates:
     (directory / "empty.pem").write_bytes(b"")
     (directory / "crl.pem").write_bytes(_crl(root, [chains["revoked"][0]]))
     return Certificates(directory, identities)
+
+
+def _wished_for(directory: Path) -> tuple[str, ...]:
+    """Every name that an attacker would like a certificate for, honest authorities or not."""
+    odd = ("127.0.0.1", "localhost", "backend", f"{BACKEND_NAME}.", str(directory / "target.sock"))
+    return (BACKEND_NAME, WILDCARD_NAME, OTHER_NAME, *odd)
 
 
 def _key(name: str) -> ec.EllipticCurvePrivateKey:

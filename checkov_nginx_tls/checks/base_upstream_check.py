@@ -43,7 +43,7 @@ class BaseUpstreamCheck(BaseNginxCheck):
             name=self.rule.title,
             id=self.rule.id,
             categories=(CheckCategories.NETWORKING,),
-            supported_resources=("http.location", "http.if", "http.limit_except", "stream.server"),
+            supported_resources=("upstream",),
             guideline=self.rule.guideline,
             severity=self.rule.severity,
         )
@@ -53,6 +53,14 @@ class BaseUpstreamCheck(BaseNginxCheck):
     def judge(self, configuration: Configuration, connections: Sequence[Connection]) -> Iterator[Judgement]:
         """A judgement for every connection the rule looks at, and for causes whose connections are not known."""
 
+    def guideline_of(self, judgement: Judgement) -> str:
+        """The documentation of the directive to set, in the module whose connection it is."""
+        module = judgement.connection.module if judgement.connection is not None else None
+        directive = judgement.evaluated_keys[-1]
+        if module is not None and directive.startswith(module.ssl_prefix):
+            return module.url(directive)
+        return self.rule.guideline
+
     @abstractmethod
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """What is wrong and what to do, for the judgements of one cause that failed or are undecided."""
@@ -60,6 +68,18 @@ class BaseUpstreamCheck(BaseNginxCheck):
     def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
         """A rule about connections judges no block on its own."""
         raise NotImplementedError(conf)
+
+
+def remedy(connection: Connection) -> str:
+    """How to turn verification on for a connection, in one sentence."""
+    module = connection.module
+    prefix = module.ssl_prefix
+    named = connection.setting("name") is not None
+    name = "" if named else f", {prefix}_name the DNS name in it if that is not the host of {module.pass_directive}"
+    return (
+        f"Set {module.verify} to on, give {module.trusted_certificate} the CA certificate that signs the upstream's "
+        f"certificate{name}, and set {prefix}_verify_depth to 2 if there is more than one intermediate CA."
+    )
 
 
 def places(connections: Sequence[Connection]) -> str:

@@ -76,7 +76,7 @@ server {
             if connection.verify is None or connection.verification is not Flag.ON or not connection.loads_bundle:
                 continue
             keys = (connection.module.verify, connection.module.trusted_certificate)
-            if connection.has_bundle:
+            if connection.bundle:
                 yield Judgement(CheckResult.PASSED, connection.placed, connection, keys)
                 continue
             hidden = next(connection.block.missing_includes(), None)

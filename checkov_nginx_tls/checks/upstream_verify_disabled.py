@@ -11,10 +11,12 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     Judgement,
     missing_includes,
     places,
+    remedy,
 )
 from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
-from checkov_nginx_tls.modules import HTTP_PROXY, MODULES
-from checkov_nginx_tls.upstreams import Flag, Transport, flag
+from checkov_nginx_tls.modules import HTTP_PROXY, MODULES, VERIFIES_BY_DEFAULT
+from checkov_nginx_tls.targets import Transport
+from checkov_nginx_tls.upstreams import Flag, flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,8 +36,9 @@ class UpstreamVerifyDisabled(BaseUpstreamCheck):
         cwe=295,
         benchmarks=(CIS_UPSTREAM_CERTIFICATE_TRUSTED,),
         what=(
-            "An explicit proxy_ssl_verify off, grpc_ssl_verify off or uwsgi_ssl_verify off that is in effect for a TLS "
-            "connection to an upstream, or that stands in a file whose connections are not known."
+            "An explicit proxy_ssl_verify, grpc_ssl_verify, uwsgi_ssl_verify or zone_sync_ssl_verify off that is in "
+            "effect for a TLS connection, or that stands in a file whose connections are not known; and "
+            "js_fetch_verify off or, inside acme_issuer and mgmt, ssl_verify off, which are on unless turned off."
         ),
         why=(
             "nginx encrypts the connection but talks to whoever answers. Anybody who can answer in the upstream's "
@@ -76,12 +79,14 @@ server {
             if result is not None and connection.verify is not None:
                 cause = connection.placed if result is CheckResult.PASSED else connection.verify
                 yield Judgement(result, cause, connection, (connection.module.verify,))
-        for cause in _unaccounted_offs(configuration, connections):
+        for cause in [*_unaccounted_offs(configuration, connections), *_offs_of_verified_clients(configuration)]:
             yield Judgement(CheckResult.FAILED, cause, None, (cause.directive.name,))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
         name = judgements[0].cause.directive.name
+        if name in VERIFIES_BY_DEFAULT:
+            return f"{name} is off: nginx talks to whoever answers. Remove the line: the default verifies."
         connections = [judgement.connection for judgement in judgements if judgement.connection is not None]
         bundle = name.replace("_verify", "_trusted_certificate")
         if judgements[0].result is CheckResult.UNKNOWN:
@@ -92,8 +97,8 @@ server {
                 f"give {bundle} the CA certificates that sign the upstreams' certificates."
             )
         return (
-            f"{name} is off for {places(connections)}: nginx talks to whoever answers. Set it to on and give "
-            f"{bundle} the CA certificate that signs the upstream's certificate.{missing_includes(judgements)}"
+            f"{name} is off for {places(connections)}: nginx talks to whoever answers. {remedy(connections[0])}"
+            f"{missing_includes(judgements)}"
         )
 
 
@@ -123,6 +128,14 @@ def _unaccounted_offs(configuration: Configuration, connections: Sequence[Connec
                 reaches_unknown = id(off) in hidden or (bare and name not in used)
                 if flag(off) is Flag.OFF and id(off) not in accounted and reaches_unknown:
                     yield off
+
+
+def _offs_of_verified_clients(configuration: Configuration) -> Iterator[Placed]:
+    """Explicit offs of the clients in nginx that verify by default."""
+    for block in configuration.root.walk():
+        for name, contexts in VERIFIES_BY_DEFAULT.items():
+            if block.type in contexts:
+                yield from (placed for placed in block.own(name)[-1:] if flag(placed) is Flag.OFF)
 
 
 def _verify_directives(block: Block) -> list[str]:

@@ -11,10 +11,12 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     Judgement,
     missing_includes,
     places,
+    remedy,
 )
 from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
-from checkov_nginx_tls.upstreams import Flag, Transport
+from checkov_nginx_tls.targets import Transport
+from checkov_nginx_tls.upstreams import Flag, idle_verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,8 +36,8 @@ class UpstreamVerifyUnset(BaseUpstreamCheck):
         cwe=295,
         benchmarks=(CIS_UPSTREAM_CERTIFICATE_TRUSTED,),
         what=(
-            "A TLS connection to an upstream for which no *_ssl_verify is in effect. A bundle, SNI or a name without it "
-            "does not verify anything. Connections that stay on the machine (127.0.0.0/8, ::1, localhost, "
+            "A TLS connection to an upstream for which no *_ssl_verify is in effect. A bundle, SNI or a name without "
+            "it does not verify anything. Connections that stay on the machine (127.0.0.0/8, ::1, localhost, "
             "unix sockets) pass."
         ),
         why=(
@@ -64,17 +66,18 @@ server {
 """,
         nginx=(
             "The merge default of proxy_ssl_verify, grpc_ssl_verify, uwsgi_ssl_verify and stream's proxy_ssl_verify is "
-            "0 (ngx_http_proxy_merge_loc_conf and its like). *_ssl_trusted_certificate is only opened when verification "
-            "is on."
+            "0 (ngx_http_proxy_merge_loc_conf and its like). *_ssl_trusted_certificate is only opened when "
+            "verification is on."
         ),
     )
 
     def judge(self, configuration: Configuration, connections: Sequence[Connection]) -> Iterator[Judgement]:
         """See BaseUpstreamCheck."""
         del configuration
+        idle = idle_verification(connections)
         for connection in connections:
             result = _judge(connection)
-            if result is not None:
+            if result is not None and (result is CheckResult.PASSED or connection not in idle):
                 yield Judgement(result, connection.placed, connection, _keys(connection))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
@@ -86,8 +89,7 @@ server {
             return f"whether nginx speaks TLS to {places(connections)} depends on a value that is not known here"
         return (
             f"nobody sets {module.verify} for {first.target}, and nginx's default is off: it talks to whoever answers."
-            f"{_idle_bundle(first)} Set {module.verify} to on and give {module.trusted_certificate} the CA certificate "
-            f"that signs the upstream's certificate.{missing_includes(judgements)}"
+            f"{_idle_bundle(first)} {remedy(first)}{missing_includes(judgements)}"
         )
 
 

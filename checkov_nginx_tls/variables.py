@@ -1,0 +1,333 @@
+"""What nginx variables can hold, as far as the configuration tells."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from itertools import product
+from typing import TYPE_CHECKING, Final, Union
+
+from checkov_nginx_tls.model import ancestors, rewrite_levels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from checkov_nginx_tls.model import Block, Configuration, Placed
+
+
+class Unfixed(Enum):
+    """A part of a value that the configuration does not fix.
+
+    CLIENT is chosen by the client, MACHINE by neither the client nor anybody (an address, a port, the time),
+    and of UNKNOWN nothing can be said.
+    """
+
+    CLIENT = "client"
+    MACHINE = "machine"
+    UNKNOWN = "unknown"
+
+
+Value = tuple[Union[str, Unfixed], ...]
+"""A value in parts: constants, and what is not fixed. Neighbouring constants are joined; () is the empty string."""
+
+UNKNOWN_VALUE: Final[Value] = (Unfixed.UNKNOWN,)
+CLIENT_VALUE: Final[Value] = (Unfixed.CLIENT,)
+
+_EXPANSION_LIMIT: Final = 256
+"""Possible values beyond which a text counts as unknown."""
+
+_VARIABLE: Final = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
+_GROUP: Final = re.compile(
+    r"""\\.|\[(?:\\.|[^\]\\])+\]|(?P<open>\((?:\?P?[<'](?P<name>[A-Za-z_]\w*)[>']|(?!\?)))(?P<slash>/?)""", re.DOTALL
+)
+_PATH: Final[Value] = ("/", Unfixed.CLIENT)
+_CLIENT: Final = frozenset(
+    "args content_length content_type document_uri host is_args query_string remote_user request request_body"
+    " request_filename request_method request_uri ssl_alpn_protocol ssl_preread_alpn_protocols ssl_preread_protocol"
+    " ssl_preread_server_name ssl_server_name uri".split()
+)
+_CLIENT_PREFIXES: Final = (
+    "arg_",
+    "cookie_",
+    "http_",
+    "jwt_",
+    "proxy_protocol_tlv_",
+    "ssl_client_",
+    "upstream_cookie_",
+    "upstream_http_",
+    "upstream_trailer_",
+)
+_MACHINE: Final = frozenset(
+    "binary_remote_addr bytes_received bytes_sent connection connection_requests connection_time hostname https msec"
+    " nginx_version pid pipe protocol proxy_port realip_remote_addr realip_remote_port remote_addr remote_port"
+    " request_id request_length request_time server_addr server_name server_port server_protocol"
+    " ssl_cipher ssl_protocol ssl_session_id time_iso8601 time_local upstream_addr upstream_status".split()
+)
+_VALUE_BLOCKS: Final = frozenset({"map", "geo", "split_clients"})
+_MAP_SETTINGS: Final = frozenset({"volatile", "hostnames", "include", "ranges", "proxy", "proxy_recursive", "delete"})
+_IN_MAP: Final = "~"
+"""Stands among the names of variables being expanded, where ``$1`` is of the map's regular expression."""
+
+_SERVERS: Final = frozenset({"http.server", "stream.server"})
+_ROOTED: Final = re.compile(r"/|https?://|\$scheme|\$(?:document_|request_)?uri", re.IGNORECASE)
+_INTERNAL_REDIRECTS: Final = frozenset({"rewrite", "error_page", "try_files", "auth_request", "mirror", "index"})
+
+
+class Variables:
+    """The variables of one configuration."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._maps: dict[tuple[str, str], tuple[list[str], bool]] = {}
+        self._captures: dict[str, bool] = {}
+        self._set: set[tuple[str, str]] = set()
+        self._rewrites = _Rewrites()
+        for block in configuration.root.walk():
+            lines = (placed.directive.args for placed in block.own("set"))
+            self._set.update((block.type.partition(".")[0], args[0].lstrip("$").lower()) for args in lines if args)
+            directive = block.placed.directive if block.placed is not None else None
+            if directive is not None and directive.name in _VALUE_BLOCKS and directive.args:
+                family = block.type.partition(".")[0]
+                self._maps[family, directive.args[-1].lstrip("$").lower()] = _results(directive.name, block)
+            for text in _regular_expressions(block):
+                for name, rooted in _groups(text):
+                    if name:
+                        self._captures[name] = rooted and self._captures.get(name, True)
+
+    def expand(self, text: str, block: Block) -> frozenset[Value]:
+        """Every value that a text with variables can have when a request is in ``block``."""
+        return self._expand(text, block, frozenset())
+
+    def _expand(self, text: str, block: Block, active: frozenset[str]) -> frozenset[Value]:
+        choices: list[frozenset[Value]] = []
+        position = 0
+        for match in _VARIABLE.finditer(text):
+            choices.append(frozenset({(text[position : match.start()],)}))
+            choices.append(self._values(match.group(1) or match.group(2), block, active))
+            position = match.end()
+        choices.append(frozenset({(text[position:],)}))
+        count = 1
+        for choice in choices:
+            count *= len(choice)
+        if count > _EXPANSION_LIMIT:
+            return frozenset({UNKNOWN_VALUE})
+        return frozenset(_join(part for value in combination for part in value) for combination in product(*choices))
+
+    def _values(self, name: str, block: Block, active: frozenset[str]) -> frozenset[Value]:
+        name = name.lower()
+        if name in active:
+            return frozenset({UNKNOWN_VALUE})
+        active |= {name}
+        family = block.type.partition(".")[0]
+        texts, complete = self._rewrites.assigned(name, block) if (family, name) in self._set else ([], True)
+        if not texts and (family, name) in self._maps:
+            texts, complete = self._maps[family, name]
+            active |= {_IN_MAP}
+        elif not texts and (family, name) in self._set:
+            texts = [""] if complete else []
+        if texts or not complete:
+            values = frozenset(value for text in texts for value in self._expand(text, block, active))
+            return values if complete else values | {UNKNOWN_VALUE}
+        if name == "scheme":
+            return _schemes(block)
+        if name == "request_uri" or (name in ("uri", "document_uri") and self._rewrites.starts_with_slash(block)):
+            return frozenset({_PATH})
+        of_location = name.isdigit() and _IN_MAP not in active
+        if self._captures.get(name) or (of_location and _captured_path(int(name), block)):
+            return frozenset({_PATH, ()})
+        return frozenset({self._builtin(name)})
+
+    def _builtin(self, name: str) -> Value:
+        if name.isdigit() or name in self._captures or name in _CLIENT or name.startswith(_CLIENT_PREFIXES):
+            return CLIENT_VALUE
+        return (Unfixed.MACHINE,) if name in _MACHINE else UNKNOWN_VALUE
+
+
+def constant(value: Value) -> str | None:
+    """The value as text where the configuration fixes all of it."""
+    if not value:
+        return ""
+    return value[0] if len(value) == 1 and isinstance(value[0], str) else None
+
+
+def _join(parts: Iterable[str | Unfixed]) -> Value:
+    joined: list[str | Unfixed] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part != "":
+            joined.append(part)
+    return tuple(joined)
+
+
+def _results(kind: str, block: Block) -> tuple[list[str], bool]:
+    """The results of a map, geo or split_clients block, and whether all of them are in sight."""
+    texts: list[str] = []
+    has_default = False
+    for placed in block.simple:
+        directive = placed.directive
+        if not directive.args or (directive.name in _MAP_SETTINGS and directive.name != "default"):
+            continue
+        has_default |= directive.name in ("default", "*")
+        texts.append(directive.args[-1])
+    if not has_default and kind != "split_clients":
+        texts.append("")
+    return texts, not block.unresolved
+
+
+def _regular_expressions(block: Block) -> Iterator[str]:
+    if block.placed is not None and block.placed.directive.name in ("location", "if", "map"):
+        yield from block.placed.directive.args
+    if block.data:
+        yield from (placed.directive.name for placed in block.simple)
+    for name in ("server_name", "rewrite"):
+        for placed in block.own(name):
+            yield from placed.directive.args
+
+
+@dataclass(frozen=True, eq=False)
+class _Server:
+    """What the rewrite module finds in the locations of one server.
+
+    ``sets`` are the texts that ``set`` gives each variable, ``rewrites`` the arguments of ``rewrite`` with their
+    blocks, those of the server itself included; ``redirects`` says whether a request may change its location.
+    """
+
+    sets: dict[str, list[str]]
+    rewrites: list[tuple[Block, tuple[str, ...]]]
+    redirects: bool
+
+    @classmethod
+    def of(cls, server: Block) -> _Server:
+        sets: dict[str, list[str]] = {}
+        rewrites = []
+        redirects = False
+        for block in server.walk():
+            rewrites += [(block, placed.directive.args) for placed in block.own("rewrite")]
+            redirects = redirects or any(block.own(name) for name in _INTERNAL_REDIRECTS)
+            for placed in block.own("set") if block is not server else ():
+                args = placed.directive.args
+                if len(args) == 2:
+                    sets.setdefault(args[0].lstrip("$").lower(), []).append(args[1])
+        return cls(sets, rewrites, redirects)
+
+
+class _Rewrites:
+    """What the rewrite module has done to a request when it is in a block; each server is looked through once."""
+
+    def __init__(self) -> None:
+        self._servers: dict[Block, _Server] = {}
+        self._conditions: dict[Block, list[Block]] = {}
+
+    def assigned(self, name: str, block: Block) -> tuple[list[str], bool]:
+        """The texts that ``set`` may have given a variable, and whether they are all.
+
+        None if nobody has set it on the way. A request that was redirected inside nginx brings what the first
+        location set.
+        """
+        levels = rewrite_levels(block)
+        server = _server_of(block, _SERVERS)
+        texts: list[str] = []
+        for level in levels:
+            texts = self._set_in(level, name, texts)
+        fixed = any(_sets(level, name) for level in levels if level is not server)
+        if fixed or server is None:
+            return texts, fixed
+        if server is not block and (self._server(server).redirects or _is_named(block)):
+            elsewhere = self._server(server).sets.get(name, [])
+            texts = [*(texts or ([""] if elsewhere else [])), *elsewhere]
+        return texts, not any(level.unresolved for level in levels)
+
+    def starts_with_slash(self, block: Block) -> bool:
+        """Whether ``$uri`` does: a rewrite may leave a path without one, which then is part of the host before it."""
+        server = _server_of(block, frozenset({"http.server"}))
+        levels = rewrite_levels(block)
+        lines = (
+            args
+            for one, args in (self._server(server).rewrites if server is not None else ())
+            if one in levels or (one.noname and one.parent in levels) or args[-1:] != ("break",)
+        )
+        return all(len(args) > 1 and _ROOTED.match(args[1]) for args in lines)
+
+    def _server(self, server: Block) -> _Server:
+        if server not in self._servers:
+            self._servers[server] = _Server.of(server)
+        return self._servers[server]
+
+    def _conditions_in(self, level: Block) -> list[Block]:
+        if level not in self._conditions:
+            self._conditions[level] = [inner for inner in level.blocks if inner.type == "http.if"]
+        return self._conditions[level]
+
+    def _set_in(self, level: Block, name: str, before: list[str]) -> list[str]:
+        """What a variable may be worth when the rewrite directives of a block have run."""
+        unconditional = level.own("set")
+        last = next((placed for placed in reversed(unconditional) if _value_set(placed, name) is not None), None)
+        texts = before if last is None else [_value_set(last, name) or ""]
+        for inner in self._conditions_in(level):
+            if last is None or not _stands_before(inner, last):
+                texts = [*(texts or [""]), *_sets(inner, name)] if _sets(inner, name) else texts
+        return texts
+
+
+def _server_of(block: Block, types: frozenset[str]) -> Block | None:
+    return next((one for one in ancestors(block) if one.type in types), None)
+
+
+def _stands_before(block: Block, placed: Placed) -> bool:
+    head = block.placed
+    if head is None or head.includes != placed.includes or head.directive.source is not placed.directive.source:
+        return False
+    return head.directive.start < placed.directive.start
+
+
+def _is_named(block: Block) -> bool:
+    """Whether requests get into a location from another one only: ``location @name``."""
+    location = block.parent if block.noname and block.parent is not None else block
+    args = location.placed.directive.args if location.placed is not None else ()
+    return bool(args) and args[0].startswith("@")
+
+
+def _sets(block: Block, name: str) -> list[str]:
+    return [text for placed in block.own("set") if (text := _value_set(placed, name)) is not None]
+
+
+def _value_set(placed: Placed, name: str) -> str | None:
+    args = placed.directive.args
+    return args[1] if len(args) == 2 and args[0].lower() == f"${name}" else None
+
+
+def _captured_path(number: int, block: Block) -> bool:
+    """Whether ``$number`` is a group of the location's regular expression that begins with a slash, or nothing."""
+    levels = rewrite_levels(block)
+    location = levels[-1].parent if levels[-1].noname else levels[-1]
+    args = location.placed.directive.args if location is not None and location.placed is not None else ()
+    if len(args) != 2 or args[0] not in ("~", "~*") or not 0 < number <= len(groups := list(_groups(args[1]))):
+        return False
+    others = any(level.own("rewrite") for level in levels) or any(
+        inner.type == "http.if" for level in levels for inner in level.blocks
+    )
+    return groups[number - 1][1] and not others
+
+
+def _groups(regular_expression: str) -> Iterator[tuple[str, bool]]:
+    """The capturing groups: each one's name, or "", and whether it begins with a slash."""
+    for match in _GROUP.finditer(regular_expression):
+        if match.group("open"):
+            rooted = match.group("slash") == "/" and "|" not in regular_expression
+            yield (match.group("name") or "").lower(), rooted
+
+
+def _schemes(block: Block) -> frozenset[Value]:
+    """``$scheme``: what the listeners of the server speak, both where they are not in sight."""
+    server = next((one for one in ancestors(block) if one.type == "http.server"), None)
+    both: frozenset[Value] = frozenset({("http",), ("https",)})
+    if server is None:
+        return both
+    listens = [placed.directive.args for placed in server.own("listen")]
+    unseen = bool(server.unresolved) or (server.placed is None and not listens)
+    if unseen or any(placed.directive.args == ("on",) for placed in server.own("ssl")):
+        return both
+    speaks_tls = any("ssl" in args or "quic" in args for args in listens)
+    speaks_plain = not listens or any("ssl" not in args and "quic" not in args for args in listens)
+    return frozenset({*([("https",)] if speaks_tls else []), *([("http",)] if speaks_plain else [])})

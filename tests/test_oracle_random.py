@@ -1,0 +1,42 @@
+"""nginx and the scanner agree on random configurations.
+
+``NGINX_ORACLE_CASES`` is the number of cases (some hundreds unless set), ``NGINX_ORACLE_SEED`` the seed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from oracle_generator import Case, cases
+from oracle_random import differences
+
+if TYPE_CHECKING:
+    from nginx_oracle import Oracle
+
+pytestmark = pytest.mark.oracle
+
+_CASES = int(os.environ.get("NGINX_ORACLE_CASES", "300"))
+_SEED = int(os.environ.get("NGINX_ORACLE_SEED", "1"))
+
+
+class Disagreement(Exception):
+    """nginx and the scanner differ."""
+
+
+@seed(_SEED)
+@settings(
+    max_examples=_CASES,
+    database=None,
+    deadline=None,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+@given(case=cases())
+def test_random_configurations(newest_oracle: Oracle, case: Case) -> None:
+    found = differences(newest_oracle, case)
+    if found:
+        raise Disagreement("\n".join(found))

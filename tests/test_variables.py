@@ -1,0 +1,148 @@
+"""What variables can hold, and what that makes of a target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checkov_nginx_tls.files import ScannedFiles
+from checkov_nginx_tls.includes import IncludeResolver
+from checkov_nginx_tls.model import assemble
+from checkov_nginx_tls.modules import GRPC, HTTP_PROXY, UWSGI, Module
+from checkov_nginx_tls.syntax import parse
+from checkov_nginx_tls.targets import Transport, is_address, is_loopback, name_in, targets, transport_of
+from checkov_nginx_tls.upstreams import Connection, connections
+from checkov_nginx_tls.variables import Unfixed, Value
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+C, M, U = Unfixed.CLIENT, Unfixed.MACHINE, Unfixed.UNKNOWN
+TLS, PLAIN, OPEN = Transport.TLS, Transport.PLAINTEXT, Transport.UNDECIDED
+
+
+def connections_of(text: str, tmp_path: Path) -> tuple[Connection, ...]:
+    file = parse(str(tmp_path / "x.conf"), "x.conf", text.encode())
+    return connections(assemble(file, IncludeResolver(ScannedFiles([str(tmp_path)], str(tmp_path)), [str(tmp_path)])))
+
+
+@pytest.mark.parametrize(
+    ("value", "module", "transport", "host"),
+    [
+        (("https://a.b:1/c?d",), HTTP_PROXY, TLS, ("a.b:1",)),
+        (("HTTPS://a.b",), HTTP_PROXY, TLS, ("a.b",)),
+        (("http://a.b",), HTTP_PROXY, PLAIN, ("a.b",)),
+        (("https://", C), HTTP_PROXY, TLS, (C,)),
+        (("https://a.b", C), HTTP_PROXY, TLS, ("a.b", C)),
+        (("https://a.b/", C), HTTP_PROXY, TLS, ("a.b",)),
+        (("http", C, "://a.b"), HTTP_PROXY, TLS, ("a.b",)),
+        (("http", U, "://a.b"), HTTP_PROXY, OPEN, ("a.b",)),
+        ((C,), HTTP_PROXY, TLS, (C,)),
+        ((U,), HTTP_PROXY, OPEN, (U,)),
+        ((M, "://a"), HTTP_PROXY, PLAIN, ("a",)),
+        (("https://unix:/run/s:/uri",), HTTP_PROXY, TLS, ("unix:/run/s",)),
+        (("grpcs://a:1",), GRPC, TLS, ("a:1",)),
+        (("a:1",), GRPC, PLAIN, ("a:1",)),
+        (("suwsgi://a:1",), UWSGI, TLS, ("a:1",)),
+    ],
+)
+def test_targets(value: Value, module: Module, transport: Transport, host: Value) -> None:
+    found = targets(module, [value])
+    assert transport_of(found) is transport
+    assert host in {target.host for target in found}
+
+
+def test_what_nginx_refuses_at_run_time_reaches_nobody() -> None:
+    assert targets(HTTP_PROXY, [("ftp://a.b",), ("",)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        (("a.b:443",), ("a.b",)),
+        (("[::1]:443",), ("[::1]",)),
+        (("::1",), ()),
+        (("unix:/run/s",), ("unix:/run/s",)),
+        (("a.", C), ("a.", C)),
+        (("a:", C), ("a",)),
+    ],
+)
+def test_the_name_is_the_host_up_to_the_first_colon(host: Value, name: Value) -> None:
+    assert name_in(host) == name
+
+
+def test_loopback_and_addresses() -> None:
+    assert all(map(is_loopback, ["127.9.9.9:1", "localhost:1", "LOCALHOST", "[::1]:1", "unix:/x"]))
+    assert not any(map(is_loopback, ["10.0.0.1", "localhost.example.com", "[::2]:1", "$host", ""]))
+    assert is_address("[::1]")
+    assert not is_address("a.b")
+
+
+LOCATION = "http {{ map $host $m {{ default a; b ''; }} server {{ listen 80; {server} location / {{ {location} }} }} }}"
+
+
+@pytest.mark.parametrize(
+    ("server", "location", "expected"),
+    [
+        ("", "set $p https; proxy_pass $p://a;", TLS),
+        ("", "set $p HTTPS; proxy_pass ${p}://a;", TLS),
+        ("set $p https;", "proxy_pass $p://a;", TLS),
+        ("set $p https;", "set $p http; proxy_pass $p://a;", PLAIN),
+        ("", "set $p http; if ($a) { set $p https; } proxy_pass $p://a;", TLS),
+        ("", "set $p http; set $p https; proxy_pass $p://a;", TLS),
+        ("", "set $p s; proxy_pass http$p://a;", TLS),
+        ("", "set $q https; set $p $q; proxy_pass $p://a;", TLS),
+        ("", "set $u https://a; proxy_pass $u;", TLS),
+        ("", "set $u http://a; proxy_pass $u;", PLAIN),
+        ("", "proxy_pass $scheme://a;", PLAIN),
+        ("listen 443 ssl;", "proxy_pass $scheme://a;", TLS),
+        ("", "proxy_pass $arg_scheme://a;", TLS),
+        ("", "proxy_pass $from_somewhere://a;", OPEN),
+        ("", "set $p $p; proxy_pass $p://a;", OPEN),
+        ("location /x { set $p https; rewrite ^ /y last; }", "proxy_pass $p://a;", TLS),
+        ("", "set $p http; location /y { proxy_pass $p://a; }", PLAIN),
+        ("", "proxy_pass http$https://a;", PLAIN),
+    ],
+)
+def test_the_transport_follows_the_variables(server: str, location: str, expected: Transport, tmp_path: Path) -> None:
+    (connection,) = connections_of(LOCATION.format(server=server, location=location), tmp_path)
+    assert connection.transport is expected
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("map $host $p { default http; a https; }", TLS),
+        ("map $host $p { default http; }", PLAIN),
+        ("map $host $p { include missing.map; default http; }", OPEN),
+        ("map $host $p { default $arg_p; }", TLS),
+        ("geo $p { default http; 10.0.0.0/8 https; }", TLS),
+        ("split_clients $arg_x $p { 50% http; * https; }", TLS),
+        ("map $host $p { volatile; hostnames; default http; }", PLAIN),
+    ],
+)
+def test_maps_and_their_like_are_resolved(block: str, expected: Transport, tmp_path: Path) -> None:
+    text = f"http {{ {block} server {{ location / {{ proxy_pass $p://a; }} }} }}"
+    (connection,) = connections_of(text, tmp_path)
+    assert connection.transport is expected
+
+
+def test_names_come_from_the_name_or_the_host(tmp_path: Path) -> None:
+    text = LOCATION.format(server="", location="set $h b.c; proxy_ssl_name NAME; proxy_pass https://$h:1;")
+
+    def names(written: str) -> frozenset[Value]:
+        return connections_of(text.replace("NAME", written), tmp_path)[0].names
+
+    assert names("x.y:1") == {("x.y",)}
+    assert names("$host") == {(C,)}
+    assert names("$m.x") == {("a.x",), (".x",)}
+    assert names("$proxy_host") == {("b.c",)}
+    assert names("$server_addr") == {(M,)}
+
+
+def test_a_return_or_a_later_pass_takes_the_requests(tmp_path: Path) -> None:
+    text = LOCATION.format(server="", location="proxy_pass https://a; grpc_pass grpcs://a;")
+    assert [one.handles for one in connections_of(text, tmp_path)] == [False, True]
+    text = LOCATION.format(server="", location="return 403; proxy_pass https://a;")
+    assert [one.handles for one in connections_of(text, tmp_path)] == [False]
