@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -82,8 +81,16 @@ def may_be(host: Value, text: str) -> bool:
     fixed = constant(host)
     if fixed is not None or Unfixed.CLIENT not in host:
         return fixed is not None and fixed.lower() == text
-    pattern = "".join(re.escape(part.lower()) if isinstance(part, str) else ".*" for part in host)
-    return re.fullmatch(pattern, text, re.DOTALL) is not None
+    position, open_before = 0, False
+    for part in host[:-1]:
+        if isinstance(part, str):
+            found = text.find(part.lower(), position)
+            if found < 0 or (found > position and not open_before):
+                return False
+            position = found + len(part)
+        open_before = not isinstance(part, str)
+    last = host[-1]
+    return not isinstance(last, str) or (text.endswith(last.lower()) and len(text) - len(last) >= position)
 
 
 def is_loopback(address: str) -> bool:

@@ -1,6 +1,8 @@
 """nginx and the scanner agree on random configurations.
 
-``NGINX_ORACLE_CASES`` is the number of cases (some hundreds unless set), ``NGINX_ORACLE_SEED`` the seed.
+``NGINX_ORACLE_CASES`` is the number of cases (some hundreds unless set), ``NGINX_ORACLE_SEED`` the seed. A
+disagreement is shown in full, in the smallest configuration that hypothesis could find. It is kept by hand in
+test_oracle_found once it is understood.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.oracle
 
-_CASES = int(os.environ.get("NGINX_ORACLE_CASES", "300"))
+_CASES = int(os.environ.get("NGINX_ORACLE_CASES", "250"))
 _SEED = int(os.environ.get("NGINX_ORACLE_SEED", "1"))
 
 
@@ -27,16 +29,20 @@ class Disagreement(Exception):
     """nginx and the scanner differ."""
 
 
-@seed(_SEED)
-@settings(
-    max_examples=_CASES,
-    database=None,
-    deadline=None,
-    phases=(Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
-)
-@given(case=cases())
-def test_random_configurations(newest_oracle: Oracle, case: Case) -> None:
-    found = differences(newest_oracle, case)
-    if found:
-        raise Disagreement("\n".join(found))
+def test_random_configurations(newest_oracle: Oracle) -> None:
+    @seed(_SEED)
+    @settings(
+        max_examples=_CASES,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases())
+    def agree(case: Case) -> None:
+        found = differences(newest_oracle, case)
+        if found:
+            raise Disagreement("\n".join(found))
+
+    agree()

@@ -11,7 +11,7 @@ from checkov_nginx_tls.includes import IncludeResolver
 from checkov_nginx_tls.model import assemble
 from checkov_nginx_tls.modules import GRPC, HTTP_PROXY, UWSGI, Module
 from checkov_nginx_tls.syntax import parse
-from checkov_nginx_tls.targets import Transport, is_address, is_loopback, name_in, targets, transport_of
+from checkov_nginx_tls.targets import Transport, is_address, is_loopback, may_be, name_in, targets, transport_of
 from checkov_nginx_tls.upstreams import Connection, connections
 from checkov_nginx_tls.variables import Unfixed, Value
 
@@ -70,6 +70,29 @@ def test_what_nginx_refuses_at_run_time_reaches_nobody() -> None:
 )
 def test_the_name_is_the_host_up_to_the_first_colon(host: Value, name: Value) -> None:
     assert name_in(host) == name
+
+
+@pytest.mark.parametrize(
+    ("host", "text", "expected"),
+    [
+        (("a.b",), "a.b", True),
+        (("A.b",), "a.b", True),
+        ((C,), "a.b", True),
+        ((C, ".b"), "a.b", True),
+        (("a", C), "a.b", True),
+        (("a", C, ".b", C), "a.b.c", True),
+        (("a", C, "b"), "ab", True),
+        (("ab", C, "b"), "ab", False),
+        ((C, "a"), "a.b", False),
+        (("b", C), "a.b", False),
+        (("a", C, "x", C), "a.b", False),
+        ((U,), "a.b", False),
+        (tuple([C, "a"] * 30), "a" * 4000, True),
+        (tuple([C, "a"] * 30 + [C, "b"]), "a" * 4000, False),
+    ],
+)
+def test_what_a_client_can_make_of_a_host(host: Value, text: str, expected: bool) -> None:
+    assert may_be(host, text) is expected
 
 
 def test_loopback_and_addresses() -> None:

@@ -146,21 +146,17 @@ def _shared_connections(relevant: Sequence[Connection]) -> Iterator[Judgement]:
 
 def _differing(group: Group, sharing: Sequence[Connection]) -> Iterator[Connection]:
     """Verified connections that may be handed one that was opened under other conditions, and those that open it."""
+    conditions = {one: _verification_of(one, group) for one in sharing}
     keepers = [one for one in sharing if one.module in _KEEPING_MODULES]
-    pairs = [
-        (verified, keeper)
-        for verified in sharing
-        if verified.is_verified
-        for keeper in keepers
-        if _takes_from(verified, keeper) and _verification_of(keeper, group) != _verification_of(verified, group)
-    ]
-    concerned = {id(one) for pair in pairs for one in pair}
-    yield from (one for one in sharing if id(one) in concerned)
-
-
-def _takes_from(connection: Connection, keeper: Connection) -> bool:
-    """Whether it can use what the other keeps ("no connection data found for keepalive http2 connection" in grpc)."""
-    return connection.module is not GRPC or keeper.module is GRPC
+    verified = [one for one in sharing if one.is_verified]
+    # grpc can only use what grpc keeps: "no connection data found for keepalive http2 connection".
+    kept = {conditions[one] for one in keepers}
+    kept_by_grpc = {conditions[one] for one in keepers if one.module is GRPC}
+    wanted = {conditions[one] for one in verified}
+    wanted_by_others = {conditions[one] for one in verified if one.module is not GRPC}
+    concerned = {one for one in verified if (kept_by_grpc if one.module is GRPC else kept) - {conditions[one]}}
+    concerned |= {one for one in keepers if (wanted if one.module is GRPC else wanted_by_others) - {conditions[one]}}
+    yield from (one for one in sharing if one in concerned)
 
 
 def _shared_keepalive(group: Group) -> Placed | None:
