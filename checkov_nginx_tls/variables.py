@@ -189,26 +189,26 @@ def _regular_expressions(block: Block) -> Iterator[str]:
 class _Server:
     """What the rewrite module finds in the locations of one server.
 
-    ``sets`` are the texts that ``set`` gives each variable, ``rewrites`` the arguments of ``rewrite`` with their
-    blocks, those of the server itself included; ``redirects`` says whether a request may change its location.
+    ``sets`` are the texts that ``set`` gives each variable, ``rewrites`` the arguments of ``rewrite``, those of the
+    server itself included, both with their blocks; ``redirects`` says whether a request may change its location.
     """
 
-    sets: dict[str, list[str]]
+    sets: dict[str, list[tuple[Block, str]]]
     rewrites: list[tuple[Block, tuple[str, ...]]]
     redirects: bool
 
     @classmethod
     def of(cls, server: Block) -> _Server:
-        sets: dict[str, list[str]] = {}
-        rewrites = []
+        sets: dict[str, list[tuple[Block, str]]] = {}
+        rewrites: list[tuple[Block, tuple[str, ...]]] = []
         redirects = False
         for block in server.walk():
-            rewrites += [(block, placed.directive.args) for placed in block.own("rewrite")]
+            rewrites += _rewrites_in([block])
             redirects = redirects or any(block.own(name) for name in _INTERNAL_REDIRECTS)
             for placed in block.own("set") if block is not server else ():
                 args = placed.directive.args
                 if len(args) == 2:
-                    sets.setdefault(args[0].lstrip("$").lower(), []).append(args[1])
+                    sets.setdefault(args[0].lstrip("$").lower(), []).append((block, args[1]))
         return cls(sets, rewrites, redirects)
 
 
@@ -222,7 +222,7 @@ class _Rewrites:
     def assigned(self, name: str, block: Block) -> tuple[list[str], bool]:
         """The texts that ``set`` may have given a variable, and whether they are all.
 
-        None if nobody has set it on the way. A request that was redirected inside nginx brings what the first
+        There are none where nobody sets it on the way. A request that was redirected inside nginx brings what the first
         location set.
         """
         levels = rewrite_levels(block)
@@ -234,7 +234,12 @@ class _Rewrites:
         if fixed or server is None:
             return texts, fixed
         if server is not block and (self._server(server).redirects or _is_named(block)):
-            elsewhere = self._server(server).sets.get(name, [])
+            passed_by = block.parent if block.type == "http.limit_except" else None
+            elsewhere = [
+                text
+                for one, text in self._server(server).sets.get(name, [])
+                if passed_by is None or (one is not passed_by and not (one.noname and one.parent is passed_by))
+            ]
             texts = [*(texts or ([""] if elsewhere else [])), *elsewhere]
         return texts, not any(level.unresolved for level in levels)
 
@@ -244,7 +249,7 @@ class _Rewrites:
         levels = rewrite_levels(block)
         lines = (
             args
-            for one, args in (self._server(server).rewrites if server is not None else ())
+            for one, args in (self._server(server).rewrites if server is not None else _rewrites_in(levels))
             if one in levels or (one.noname and one.parent in levels) or args[-1:] != ("break",)
         )
         return all(len(args) > 1 and _ROOTED.match(args[1]) for args in lines)
@@ -268,6 +273,10 @@ class _Rewrites:
             if last is None or not _stands_before(inner, last):
                 texts = [*(texts or [""]), *_sets(inner, name)] if _sets(inner, name) else texts
         return texts
+
+
+def _rewrites_in(levels: Iterable[Block]) -> Iterator[tuple[Block, tuple[str, ...]]]:
+    yield from ((level, placed.directive.args) for level in levels for placed in level.own("rewrite"))
 
 
 def _server_of(block: Block, types: frozenset[str]) -> Block | None:

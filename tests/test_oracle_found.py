@@ -263,6 +263,13 @@ FOUND = (
         groups=_POOL,
         prefix="grpc",
     ),
+    Attack(
+        "limit_except does not see what its location sets, not even behind a redirect",
+        "SERVER location / { try_files /none @n; } location @n { set $n backend.test; ON @ssl_name $n;"
+        " limit_except POST { proxy_pass https://backend.test; } } }",
+        "08",
+        trusted=False,
+    ),
 )
 
 _each = pytest.mark.parametrize("case", FOUND, ids=lambda case: str(case.name))
