@@ -184,6 +184,11 @@ class Pass:
             return frozenset({""})  # limit_except does not see what its location sets
         return setting.source.values
 
+    def may_share_with(self, other: Pass) -> bool:
+        """Connections or sessions of another pass may come to this one, so that a finding there is enough."""
+        hosts = self.host_names & other.host_names or ANY_NAME in self.host_names | other.host_names
+        return other is not self and bool(hosts) and self.family.context == other.family.context
+
     @property
     def all_knobs(self) -> frozenset[str]:
         if not self.speaks_tls:
@@ -375,11 +380,11 @@ def _without(snippet: Snippet, name: str) -> Snippet:
 
 KNOBS: Mapping[str, tuple[str, ...]] = {
     "k": _KEYS,
-    "n": (BACKEND_NAME, OTHER_NAME),
-    "xn": (BACKEND_NAME, OTHER_NAME),
-    "cn": (BACKEND_NAME, OTHER_NAME),
+    "n": (BACKEND_NAME, OTHER_NAME, "backend"),
+    "xn": (BACKEND_NAME, OTHER_NAME, "backend"),
+    "cn": (BACKEND_NAME, OTHER_NAME, "backend"),
     "label": ("backend", "other"),
-    "host": (BACKEND_NAME, OTHER_NAME),
+    "host": (BACKEND_NAME, OTHER_NAME, "backend"),
     "s": ("https", "http"),
     "gs": ("grpcs", "grpc"),
     "us": ("suwsgi", "uwsgi"),

@@ -329,7 +329,10 @@ def disagreements(case: Case, behaviour: Behaviour, verdict: Verdict) -> Iterato
     if any(unsafe) != found:
         yield f"security: nginx {any(unsafe)}, scanner {sorted(verdict.failing & SECURITY)}"
     for one, seen, failing, bad, closed in zip(case.passes(), behaviour.passes, verdict.passes, unsafe, refused):
-        yield from _about(one, seen, failing, bad=bad, closed=closed, elsewhere=found)
+        shared = one.verified and any(
+            others & SECURITY and one.may_share_with(other) for other, others in zip(case.passes(), verdict.passes)
+        )
+        yield from _about(one, seen, failing, bad=bad, closed=closed, shared=shared)
     if any(refused) != ("08" in verdict.failing):
         yield f"08: nginx {any(refused)}, scanner {'08' in verdict.failing}"
 
@@ -360,11 +363,9 @@ def _is_unsafe(one: Pass, seen: Seen, failing: frozenset[str], *, idle: bool) ->
     return bool(seen.exposed) or one.leaves_it_to_openssl or (idle and seen.in_plain)
 
 
-def _about(
-    one: Pass, seen: Seen, failing: frozenset[str], *, bad: bool, closed: bool, elsewhere: bool
-) -> Iterator[str]:
+def _about(one: Pass, seen: Seen, failing: frozenset[str], *, bad: bool, closed: bool, shared: bool) -> Iterator[str]:
     name = f"{one.family.pass_directive} {one.text} of {one.route.path}"
-    if bad and not failing & SECURITY and not elsewhere:
+    if bad and not failing & SECURITY and not shared:
         yield f"{name}: reached {sorted(seen.exposed)}, in plain {seen.in_plain}; scanner {sorted(failing)}"
     own = failing & OWN_SETTINGS
     if own and not bad:
