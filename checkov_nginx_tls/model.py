@@ -88,6 +88,11 @@ class Block:
         """Whether nginx gives the block the upstream of the location around it (``clcf->noname``)."""
         return self.type in _NONAME
 
+    @property
+    def scope(self) -> Block:
+        """The block whose settings of upstreams apply: a noname block takes those of the location around it."""
+        return self.parent if self.noname and self.parent is not None else self
+
     def inheritance(self) -> Iterator[Block]:
         """The block and those it inherits from, nearest first.
 

@@ -64,23 +64,18 @@ class Connection:
         """The pass directive's argument as nginx decodes it."""
         return self.placed.directive.args[0]
 
-    @property
-    def scope(self) -> Block:
-        """The block whose TLS settings apply: a noname block takes those of the location around it."""
-        return self.block.parent if self.block.noname and self.block.parent is not None else self.block
-
     def setting(self, name: str) -> Placed | None:
         """The directive in effect for one of the module's TLS settings: ``setting("verify")``."""
-        return self.scope.effective(f"{self.module.ssl_prefix}_{name}")
+        return self.block.scope.effective(f"{self.module.ssl_prefix}_{name}")
 
     def settings(self, name: str) -> list[Placed]:
         """All directives in effect for a setting that may be given several times."""
-        return self.scope.effective_all(f"{self.module.ssl_prefix}_{name}")
+        return self.block.scope.effective_all(f"{self.module.ssl_prefix}_{name}")
 
     @property
     def fixed_name(self) -> Placed | None:
         """``*_ssl_name`` where it says anything else than the name in the target."""
-        return _fixed_name(self.scope, self.module)
+        return _fixed_name(self.block, self.module)
 
     @property
     def verify(self) -> Placed | None:
@@ -171,7 +166,7 @@ def idle_verification(found: Sequence[Connection]) -> dict[Connection, Placed]:
         if not one.handles:
             continue
         for name in _verification_meant(one):
-            placed = one.scope.effective(name)
+            placed = one.block.scope.effective(name)
             if flag(placed) is Flag.ON and placed is not None and id(placed) not in used:
                 idle[one] = placed
     return idle
@@ -243,15 +238,14 @@ class _Finder:
     def names(self, module: Module, block: Block, found: tuple[Target, ...]) -> frozenset[Value]:
         """``*_ssl_name`` without its port, or else the hosts' names (``ngx_http_upstream_ssl_name``)."""
         hosts = frozenset(name_in(target.host) for target in found if target.transport is not Transport.PLAINTEXT)
-        scope = block.parent if block.noname and block.parent is not None else block
-        placed = _fixed_name(scope, module)
+        placed = _fixed_name(block, module)
         if placed is None:
             return hosts
         return frozenset(name_in(value) for value in self.variables.expand(placed.directive.args[0], block))
 
 
-def _fixed_name(scope: Block, module: Module) -> Placed | None:
-    placed = scope.effective(f"{module.ssl_prefix}_name")
+def _fixed_name(block: Block, module: Module) -> Placed | None:
+    placed = block.scope.effective(f"{module.ssl_prefix}_name")
     if placed is None or not placed.directive.args or placed.directive.args[0] in ("$proxy_host", "${proxy_host}"):
         return None
     return placed

@@ -166,7 +166,7 @@ def _results(kind: str, block: Block) -> tuple[list[str], bool]:
     has_default = False
     for placed in block.simple:
         directive = placed.directive
-        if not directive.args or (directive.name in _MAP_SETTINGS and directive.name != "default"):
+        if not directive.args or directive.name in _MAP_SETTINGS:
             continue
         has_default |= directive.name in ("default", "*")
         texts.append(directive.args[-1])
@@ -292,8 +292,8 @@ def _stands_before(block: Block, placed: Placed) -> bool:
 
 def _is_named(block: Block) -> bool:
     """Whether requests get into a location from another one only: ``location @name``."""
-    location = block.parent if block.noname and block.parent is not None else block
-    args = location.placed.directive.args if location.placed is not None else ()
+    location = block.scope.placed
+    args = location.directive.args if location is not None else ()
     return bool(args) and args[0].startswith("@")
 
 
@@ -309,8 +309,8 @@ def _value_set(placed: Placed, name: str) -> str | None:
 def _captured_path(number: int, block: Block) -> bool:
     """Whether ``$number`` is a group of the location's regular expression that begins with a slash, or nothing."""
     levels = rewrite_levels(block)
-    location = levels[-1].parent if levels[-1].noname else levels[-1]
-    args = location.placed.directive.args if location is not None and location.placed is not None else ()
+    location = levels[-1].scope.placed
+    args = location.directive.args if location is not None else ()
     if len(args) != 2 or args[0] not in ("~", "~*") or not 0 < number <= len(groups := list(_groups(args[1]))):
         return False
     others = any(level.own("rewrite") for level in levels) or any(

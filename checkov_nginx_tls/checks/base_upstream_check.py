@@ -70,6 +70,11 @@ class BaseUpstreamCheck(BaseNginxCheck):
         raise NotImplementedError(conf)
 
 
+def connections_of(judgements: Sequence[Judgement]) -> list[Connection]:
+    """The connections of judgements, those without one left out."""
+    return [judgement.connection for judgement in judgements if judgement.connection is not None]
+
+
 def remedy(connection: Connection) -> str:
     """How to turn verification on for a connection, in one sentence."""
     module = connection.module
@@ -95,10 +100,9 @@ def places(connections: Sequence[Connection]) -> str:
 def missing_includes(judgements: Sequence[Judgement]) -> str:
     """A sentence that names includes around the connections whose files are not in the scanned tree, or ""."""
     names: dict[str, None] = {}
-    for judgement in judgements:
-        if judgement.connection is not None:
-            for placed in judgement.connection.block.missing_includes():
-                names.setdefault(f'"{placed.directive.args[0]}" ({placed.directive.place})')
+    for connection in connections_of(judgements):
+        for placed in connection.block.missing_includes():
+            names.setdefault(f'"{placed.directive.args[0]}" ({placed.directive.place})')
     if not names:
         return ""
     return f" Not in the scanned tree, and so not looked at: {', '.join(names)}."

@@ -9,6 +9,7 @@ from checkov.common.models.enums import CheckResult
 from checkov_nginx_tls.checks.base_upstream_check import (
     BaseUpstreamCheck,
     Judgement,
+    connections_of,
     missing_includes,
     places,
 )
@@ -85,7 +86,7 @@ server {
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
-        connections = [judgement.connection for judgement in judgements if judgement.connection is not None]
+        connections = connections_of(judgements)
         module = connections[0].module
         if judgements[0].result is CheckResult.UNKNOWN:
             return (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, places
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
 from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import DOCUMENTATION, GRPC, HTTP_PROXY
 from checkov_nginx_tls.targets import Transport, may_be
@@ -113,7 +113,7 @@ http {
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
-        connections = [judgement.connection for judgement in judgements if judgement.connection is not None]
+        connections = connections_of(judgements)
         prefix = connections[0].module.ssl_prefix
         if judgements[0].cause.directive.name == "keepalive":
             return (

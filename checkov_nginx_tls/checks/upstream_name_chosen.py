@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, places
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
 from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
 from checkov_nginx_tls.targets import Transport
@@ -85,7 +85,7 @@ server {
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
-        connections = [judgement.connection for judgement in judgements if judgement.connection is not None]
+        connections = connections_of(judgements)
         setting = f"{connections[0].module.ssl_prefix}_name"
         if judgements[0].result is CheckResult.UNKNOWN:
             return f"which name is verified for {places(connections)} depends on a value that is not known here"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, places
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
 from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
 from checkov_nginx_tls.targets import Transport
@@ -85,7 +85,7 @@ server {
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
         directive = judgements[0].cause.directive
-        connections = [judgement.connection for judgement in judgements if judgement.connection is not None]
+        connections = connections_of(judgements)
         return (
             f"{directive.args[0]} replaces the certificates of {connections[0].module.trusted_certificate} for "
             f"{places(connections)}. Remove it, and name the bundle in the latter only."

@@ -9,6 +9,7 @@ from checkov.common.models.enums import CheckResult
 from checkov_nginx_tls.checks.base_upstream_check import (
     BaseUpstreamCheck,
     Judgement,
+    connections_of,
     missing_includes,
     places,
     remedy,
@@ -87,7 +88,7 @@ server {
         name = judgements[0].cause.directive.name
         if name in VERIFIES_BY_DEFAULT:
             return f"{name} is off: nginx talks to whoever answers. Remove the line: the default verifies."
-        connections = [judgement.connection for judgement in judgements if judgement.connection is not None]
+        connections = connections_of(judgements)
         bundle = name.replace("_verify", "_trusted_certificate")
         if judgements[0].result is CheckResult.UNKNOWN:
             return f"whether {name} is off for {places(connections)} depends on a value that is not known here"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, places
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
 from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.modules import GRPC
 from checkov_nginx_tls.targets import Transport
@@ -83,7 +83,7 @@ server {
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
         idle, needed = judgements[0].evaluated_keys
-        connections = [judgement.connection for judgement in judgements if judgement.connection is not None]
+        connections = connections_of(judgements)
         module = connections[0].module
         if needed == module.tls_flag:
             return (

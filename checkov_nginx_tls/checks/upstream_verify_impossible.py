@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.certificates import has_intermediate
-from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, places
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
 from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import HTTP_PROXY, ZONE_SYNC
 from checkov_nginx_tls.targets import Transport, is_address
@@ -91,7 +91,7 @@ server {
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
-        connections = [judgement.connection for judgement in judgements if judgement.connection is not None]
+        connections = connections_of(judgements)
         prefix = connections[0].module.ssl_prefix
         if judgements[0].cause.directive.name == f"{prefix}_verify_depth":
             return (

@@ -9,6 +9,7 @@ from checkov.common.models.enums import CheckResult
 from checkov_nginx_tls.checks.base_upstream_check import (
     BaseUpstreamCheck,
     Judgement,
+    connections_of,
     missing_includes,
     places,
     remedy,
@@ -82,7 +83,7 @@ server {
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
-        connections = [judgement.connection for judgement in judgements if judgement.connection is not None]
+        connections = connections_of(judgements)
         first = connections[0]
         module = first.module
         if judgements[0].result is CheckResult.UNKNOWN:
