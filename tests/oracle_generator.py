@@ -184,6 +184,13 @@ class Pass:
             return frozenset({""})  # limit_except does not see what its location sets
         return setting.source.values
 
+    @property
+    def changes_name(self) -> bool:
+        """Requests decide which of several names nginx verifies, whatever the target."""
+        setting = self.setting("name")
+        fixed = setting is not None and setting.source is not None and SAME_AS_HOST not in setting.source.values
+        return fixed and self.verified and len(self.names) > 1 and ANY_NAME not in self.names
+
     def may_share_with(self, other: Pass) -> bool:
         """Connections or sessions of another pass may come to this one, so that a finding there is enough."""
         hosts = self.host_names & other.host_names or ANY_NAME in self.host_names | other.host_names

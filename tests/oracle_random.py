@@ -9,7 +9,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
@@ -48,9 +48,11 @@ _TRIES = 2
 
 @dataclass
 class Seen:
-    """What happened to one pass. ``exposed`` and ``honest`` are identities that received its data over TLS."""
+    """What happened to one pass. ``exposed`` are identities that received its data over TLS and should not."""
 
     exposed: set[str] = field(default_factory=set)
+    mistaken: set[str] = field(default_factory=set)
+    """Those of ``exposed`` that another of its names admits."""
     served: bool = False
     """Alone with an honest upstream it reached it over TLS."""
     in_plain: bool = False
@@ -72,6 +74,8 @@ class Verdict:
 
     failing: frozenset[str]
     passes: list[frozenset[str]]
+    may_share: list[bool]
+    """07 is undecided: group and name both depend on the request, and may belong together."""
     undecided: int
     problems: tuple[str, ...]
 
@@ -100,6 +104,7 @@ class _Attack:
         self._http2 = any(one.family is GRPC for one in self._passes)
         self._rounds = 2 if case.http.double_members or case.stream.double_members else 1
         self._plain: set[tuple[int, Shot]] = set()
+        self._alone: dict[tuple[int, Shot], set[str]] = {}
         self._shots = [
             (number, shot) for number, one in enumerate(self._passes) if not one.dead for shot in one.requests()
         ]
@@ -107,14 +112,10 @@ class _Attack:
     def play(self) -> Behaviour:
         """Every request alone with the honest upstreams; then all forth and back with each upstream, so that each
         comes after every other one; then with an impostor that takes over from the honest upstream."""
-        for identity in ("trusted", "wrong_name"):
+        for identity in ("trusted", "wrong_name", "impostor"):
             self._backends.pretend(identity)
             for number, shot in self._shots:
-                for _try in range(_TRIES if identity in self._passes[number].wanted else 0):
-                    self._backends.clear()
-                    self._fire(number, shot, alone=True)
-                    if self._seen[number].served:
-                        break
+                self._fire_alone(number, shot, identity)
         self._fire_mixed()
         sweep = self._shots * self._rounds
         for identity in ("impostor", "wrong_name", "trusted"):
@@ -126,6 +127,18 @@ class _Attack:
         for number, shot in sweep:
             self._fire(number, shot)
         return Behaviour(lacks_bundle=False, passes=self._seen)
+
+    def _fire_alone(self, number: int, shot: Shot, identity: str) -> None:
+        """Send a request without the connections of others to an honest upstream that the pass may be meant for.
+
+        If its name depends on the request, each upstream that one of the names admits may not be admitted by this.
+        """
+        one = self._passes[number]
+        for _try in range(_TRIES if identity in one.wanted or one.changes_name else 0):
+            self._backends.clear()
+            self._fire(number, shot, alone=True)
+            if identity in self._alone[number, shot] if one.changes_name else self._seen[number].served:
+                break
 
     def _fire_mixed(self) -> None:
         """Requests that may be plain or TLS, each without the connections of the others.
@@ -147,11 +160,15 @@ class _Attack:
         one, seen = self._passes[number], self._seen[number]
         encrypted = {identity for identity, tls in reached if tls}
         seen.in_plain |= any(not tls for _identity, tls in reached)
-        seen.served |= alone and bool(encrypted)
+        if alone:
+            self._alone.setdefault((number, shot), set()).update(encrypted)
+            seen.served |= bool(encrypted - {"impostor"})
         if alone and not encrypted and reached:
             self._plain.add((number, shot))  # whatever the pool gives it, nobody promised TLS for this request
         elif one.speaks_tls and (number, shot) not in self._plain:
-            seen.exposed |= encrypted - one.admits
+            mistaken = encrypted & one.admits - self._alone[number, shot] if one.changes_name else set()
+            seen.mistaken |= mistaken
+            seen.exposed |= (encrypted - one.admits) | mistaken
 
     def _settled(self) -> dict[tuple[str, bool], int]:
         """What arrived, once nothing more does: HTTP/2 has frames to send after the answer."""
@@ -246,12 +263,18 @@ def scan(oracle: Oracle, case: Case) -> Verdict:
         directory = Path(name).resolve()
         write_for_scanner(directory, oracle, config, files)
         analysis = analyse(str(directory))
-        failing, undecided = _of_each_pass(directory)
+        each = _of_each_pass(directory)
     problems = tuple(f"{problem.path}:{problem.line}: {problem.reason}" for problem in analysis.problems)
     order = _order(case)
-    assert len(order) == len(failing)
-    passes = [failing[order.index(one)] for one in case.passes()]
-    return Verdict(failing_ids(analysis), passes, undecided, problems)
+    assert len(order) == len(each)
+    passes = [each[order.index(one)] for one in case.passes()]
+    return Verdict(
+        failing_ids(analysis),
+        [one.failing for one in passes],
+        ["07" in one.undecided for one in passes],
+        sum(len(one.undecided - {"07"}) for one in passes),
+        problems,
+    )
 
 
 def _order(case: Case) -> list[Pass]:
@@ -262,21 +285,30 @@ def _order(case: Case) -> list[Pass]:
     ]
 
 
-def _of_each_pass(directory: Path) -> tuple[list[frozenset[str]], int]:
+class _Opinion(NamedTuple):
+    """The checks that fail for a pass, and those that are undecided."""
+
+    failing: frozenset[str]
+    undecided: frozenset[str]
+
+
+def _of_each_pass(directory: Path) -> list[_Opinion]:
     scanned = ScannedFiles([str(directory)], str(directory), keep_all)
     main = scanned.load(str(directory / "nginx.conf"))
     assert isinstance(main, ParsedFile)
     configuration = assemble(main, IncludeResolver(scanned, [str(directory)]))
     found = connections(configuration)
-    failing: dict[Connection, set[str]] = {one: set() for one in found}
-    undecided = 0
+    said: dict[tuple[Connection, CheckResult], set[str]] = {}
     for check in registry.builtin_checks():
         if isinstance(check, BaseUpstreamCheck):
             for judgement in check.judge(configuration, found):
-                undecided += judgement.result is CheckResult.UNKNOWN
-                if judgement.result is CheckResult.FAILED and judgement.connection is not None:
-                    failing[judgement.connection].add(check.id.removeprefix(CHECK_PREFIX))
-    return [frozenset(failing[one]) for one in found], undecided
+                if judgement.connection is not None:
+                    key = judgement.connection, judgement.result
+                    said.setdefault(key, set()).add(check.id.removeprefix(CHECK_PREFIX))
+    return [
+        _Opinion(*(frozenset(said.get((one, result), ())) for result in (CheckResult.FAILED, CheckResult.UNKNOWN)))
+        for one in found
+    ]
 
 
 # -------------------------------------------------------------------------------------------- comparison
@@ -316,8 +348,8 @@ def disagreements(case: Case, behaviour: Behaviour, verdict: Verdict) -> Iterato
             yield f"nginx does not start: {behaviour.message}"
         return
     unsafe = [
-        _is_unsafe(one, seen, failing, idle=one in idle_stream_passes(case))
-        for one, seen, failing in zip(case.passes(), behaviour.passes, verdict.passes)
+        _is_unsafe(one, seen, failing, idle=one in idle_stream_passes(case), may_share=may_share)
+        for one, seen, failing, may_share in zip(case.passes(), behaviour.passes, verdict.passes, verdict.may_share)
     ]
     refused = [
         not one.dead and one.verified and one.speaks_tls and not seen.served
@@ -341,8 +373,7 @@ def _accept_what_they_share(case: Case, verdict: Verdict, refused: Sequence[bool
     """Whether 07 alone speaks, of connections that nobody here can abuse, as these bundles and names happen to be.
 
     Nobody has a certificate that any of them accepts; or they are kept by those with the smaller bundle (uwsgi only
-    takes from a pool, so nothing in it comes from the larger one); or one allows several names, of which the request
-    in hand may mean another than the connection has.
+    takes from a pool, so nothing in it comes from the larger one).
     """
     together = list(zip(case.passes(), verdict.passes, refused))
     flagged = [(one, closed) for one, failing, closed in together if failing & SECURITY]
@@ -350,17 +381,15 @@ def _accept_what_they_share(case: Case, verdict: Verdict, refused: Sequence[bool
         return False
     bundles = {one.family: bundle.value for one, _closed in flagged if (bundle := one.setting("trusted_certificate"))}
     larger = bundles.get(UWSGI) == "both" and set(bundles.values()) == {"both", "root"}
-    several_names = any(len(one.names) > 1 for one, _closed in flagged)
-    return larger or several_names or all(closed for _one, closed in flagged)
+    return larger or all(closed for _one, closed in flagged)
 
 
-def _is_unsafe(one: Pass, seen: Seen, failing: frozenset[str], *, idle: bool) -> bool:
+def _is_unsafe(one: Pass, seen: Seen, failing: frozenset[str], *, idle: bool, may_share: bool) -> bool:
     """Whether a pass deserves a finding; where the design leaves it open, the scanner may choose."""
     if one.stays_here and one.setting("verify") is None:
         return "04" in failing  # 03 lets loopback go; 04 says that verification was meant
-    if one.verified and one.speaks_tls and one.names == {""}:
-        return bool(failing & {"05", "07"})  # nobody is accepted, whatever the store and the sessions
-    return bool(seen.exposed) or one.leaves_it_to_openssl or (idle and seen.in_plain)
+    exposed = seen.exposed - seen.mistaken if may_share else seen.exposed
+    return bool(exposed) or one.leaves_it_to_openssl or (idle and seen.in_plain)
 
 
 def _about(one: Pass, seen: Seen, failing: frozenset[str], *, bad: bool, closed: bool, shared: bool) -> Iterator[str]:

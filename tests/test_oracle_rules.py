@@ -353,6 +353,21 @@ def _shared(name: str, first: str, second: str, expected: str, reached: str, **m
     return Attack(name, inside, expected, reached, **settings)  # type: ignore[arg-type]
 
 
+def _changing(name: str, member: str, expected: str, other: str = "other.test", reached: str = _WRONG) -> Attack:
+    """One location to one group, verified with a name that the request chooses among two."""
+    inside = f"map $arg_k $n {{ default backend.test; a {other}; }} SERVER location / {{ ON @ssl_name $n; {_PASS} }} }}"
+    groups = f"upstream backend.test {{ server <target>; {member} }}"
+    return Attack(
+        f"changing names {name}",
+        inside,
+        expected,
+        reached,
+        requests=gets("/", "/?k=a", "/"),
+        groups=groups,
+        since=_LOCAL,
+    )
+
+
 def _sessions(name: str, first: str, second: str, expected: str, **more: object) -> Attack:
     """Two locations to one literal address, under one name, the first of which admits the impostor."""
     target = "@ssl_name backend.test; proxy_pass https://<target>;"
@@ -395,6 +410,20 @@ SHARED = (
         "",
         _WRONG,
         groups="upstream backend.test { server <target>; }",
+        since=_LOCAL,
+    ),
+    _changing("in a local pool", "keepalive 4 local;", "07"),
+    _changing("in a shared pool", "keepalive 4;", "07"),
+    _changing("in a pool that nobody wrote", "", "07"),
+    _changing("without a pool", "keepalive 0;", ""),
+    _changing("that are one in two cases", "keepalive 4;", "", "BACKEND.test", ""),
+    Attack(
+        "a name and a group that change together",
+        "map $arg_k $n { default backend.test; a other.test; } SERVER location / { ON @ssl_name $n;"
+        " proxy_pass https://$n; } }",
+        "",
+        _WRONG,
+        requests=gets("/", "/?k=a", "/"),
         since=_LOCAL,
     ),
     Attack(

@@ -223,6 +223,18 @@ class TestSharedConnections:
             assert _reached_by(judgement, "impostor", "/a") == {"impostor"}
             assert _reached_by(judgement, "impostor", "/b") == set()
 
+    @pytest.mark.parametrize("keepalive", ["", "keepalive 4 local;", "keepalive 4;", "keepalive 0;"])
+    def test_a_kept_connection_serves_a_request_with_another_name(self, oracle: Oracle, keepalive: str) -> None:
+        if oracle.binary.version < _LOCAL_KEEPALIVE:
+            pytest.skip("pools look otherwise in this version")
+        name = f"map $arg_k $name {{ default backend.test; a other.test; }} {_ON} @ssl_name $name;"
+        inside = "server { listen <listen>; location / { proxy_pass https://backend.test; } }"
+        config = HTTP_PROXY.document(HTTP_PROXY.write(name) + inside).replace("<target>;", f"<target>; {keepalive}")
+        meant, other = Request(), Request("/?k=a")
+        assert oracle.judge(config, requests=(other,), identities=("trusted",)).statuses("trusted") == (502,)
+        judgement = oracle.judge(config, requests=(meant, other), identities=("trusted",))
+        assert judgement.statuses("trusted") == ((200, 502) if keepalive == "keepalive 0;" else (200, 200))
+
     def test_sessions_carry_one_bundle_to_another(self, oracle: Oracle) -> None:
         loose = "proxy_ssl_verify on; proxy_ssl_trusted_certificate <root_and_impostor.pem>;"
         strict = "proxy_ssl_verify on; proxy_ssl_trusted_certificate <root.pem>;"

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.variables import Value
 
 _KEEPING_MODULES: Final = (HTTP_PROXY, GRPC)
-"""Modules that leave connections in a group's pool (``u->keepalive``)."""
+"""Modules that leave connections in a group's pool (``u->keepalive``). What the request says of ``Connection`` does
+not matter: the upstream's answer decides."""
 
 
 class UpstreamConnectionShared(BaseUpstreamCheck):
@@ -37,8 +38,10 @@ class UpstreamConnectionShared(BaseUpstreamCheck):
         benchmarks=(),
         what=(
             "An upstream group with an explicit keepalive without local is used by connections with different "
-            "verification, bundle or name, at least one of them verified; or one group, or one host and port, is "
-            "verified with different bundles while TLS sessions are reused."
+            "verification, bundle or name, at least one of them verified; or a connection to a group that keeps "
+            "connections (since nginx 1.29.7 all do unless keepalive is 0) is verified with a name that changes from "
+            "request to request; or one group, or one host and port, is verified with different bundles while TLS "
+            "sessions are reused."
         ),
         why=(
             "A kept connection is handed to the next request by the peer's address alone: a request that wants a "
@@ -104,7 +107,8 @@ http {
         del configuration
         relevant = [one for one in connections if one.handles and one.transport is not Transport.PLAINTEXT]
         failed: set[int] = set()
-        for judgement in [*_shared_connections(relevant), *_shared_sessions(relevant, _literal_peers(connections))]:
+        shared = [*_shared_connections(relevant), *_shared_sessions(relevant, _literal_peers(connections))]
+        for judgement in [*shared, *_changing_names(relevant)]:
             failed.add(id(judgement.connection))
             yield judgement
         for connection in relevant:
@@ -115,6 +119,17 @@ http {
         """See BaseUpstreamCheck."""
         connections = connections_of(judgements)
         prefix = connections[0].module.ssl_prefix
+        if judgements[0].cause.directive.name == f"{prefix}_name":
+            if judgements[0].result is CheckResult.UNKNOWN:
+                return (
+                    f"whether requests with another {prefix}_name share kept connections of {places(connections)} "
+                    "depends on values that are not known here"
+                )
+            return (
+                f"{prefix}_name has several values for {places(connections)}, and a connection that is kept is not "
+                "verified again: a request gets one that was verified for another name. Give each name its own "
+                'upstream group, or write "keepalive 0" (nginx 1.29.7) into this one.'
+            )
         if judgements[0].cause.directive.name == "keepalive":
             return (
                 f"{places(connections)} share kept connections although they are verified differently. Write "
@@ -159,10 +174,35 @@ def _differing(group: Group, sharing: Sequence[Connection]) -> Iterator[Connecti
     yield from (one for one in sharing if one in concerned)
 
 
+def _changing_names(relevant: Sequence[Connection]) -> Iterator[Judgement]:
+    """Connections to a group that keeps them, with names that change from request to request."""
+    for connection in relevant:
+        placed = connection.fixed_name
+        if placed is None or not connection.is_verified or connection.module not in _KEEPING_MODULES:
+            continue
+        names = {_in_one_case(name) for name in connection.names}
+        constants = all(constant(name) is not None for name in names)
+        if len(names) > 1 and constants and any(map(_keeps_connections, connection.groups)):
+            # Where the group changes too, each may always be used with one name.
+            certain = connection.transport is Transport.TLS and len(connection.tls_hosts) == 1
+            result = CheckResult.FAILED if certain else CheckResult.UNKNOWN
+            yield Judgement(result, placed, connection, ("keepalive", placed.directive.name))
+
+
+def _keeps_connections(group: Group) -> bool:
+    """``keepalive 32 local`` is the default of groups since 1.29.7."""
+    own = group.block.own("keepalive")[-1:]
+    return not own or _keeps(own[0])
+
+
+def _keeps(keepalive: Placed) -> bool:
+    args = keepalive.directive.args
+    return bool(args) and bool(args[0].lstrip("0"))
+
+
 def _shared_keepalive(group: Group) -> Placed | None:
     for placed in group.block.own("keepalive")[-1:]:
-        args = placed.directive.args
-        if args and args[0].lstrip("0") and "local" not in args:
+        if _keeps(placed) and "local" not in placed.directive.args:
             return placed
     return None
 

@@ -72,7 +72,7 @@ server {
         """See BaseUpstreamCheck."""
         del configuration
         for connection in connections:
-            if not connection.is_verified:
+            if not connection.is_verified or connection.names == {()}:  # an empty name is refused every time
                 continue
             keys = (f"{connection.module.ssl_prefix}_conf_command",)
             cause = _replacing(connection)
