@@ -619,7 +619,8 @@ class _Writer:
 
     def name(self, family: Family, level: Level, where: str) -> Setting:
         source = self.name_source(family, where)
-        level.sets += [*source.server_sets, *source.sets]
+        source = replace(source, sets=(*source.server_sets, *source.sets), server_sets=())
+        level.sets += source.sets
         self._blocks[family.context] += source.blocks
         directive = f"{family.prefix}_ssl_name"
         return Setting(directive, source.text, f"{directive} {self.quoted(source.text or QUOTED_NOTHING)};", source)

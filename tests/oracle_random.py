@@ -22,7 +22,7 @@ from checkov_nginx_tls.model import assemble
 from checkov_nginx_tls.syntax import ParsedFile
 from checkov_nginx_tls.upstreams import connections
 from nginx_oracle import NginxRefused
-from oracle_generator import GRPC, STREAM, UWSGI, Case, Pass, Shot
+from oracle_generator import GRPC, PROXY, STREAM, UWSGI, Case, Pass, Shot
 from oracle_scan import CHECK_PREFIX, failing_ids, write_for_scanner
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ _PATIENCE_SECONDS = 0.05
 _QUIET_SECONDS = 0.001
 _CONFIRMATIONS = 3
 """A busy machine may make one attempt look otherwise; a disagreement shows in each."""
+
+_USES_KEPT_OF = {GRPC: {GRPC}, PROXY: {GRPC, PROXY}, UWSGI: {GRPC, PROXY}, STREAM: {STREAM}}
+"""Whose kept connections a family can use."""
 
 _TRIES = 2
 """A session that an unverified pass has stored makes the next verified handshake fail, but only that."""
@@ -372,16 +375,18 @@ def disagreements(case: Case, behaviour: Behaviour, verdict: Verdict) -> Iterato
 def _accept_what_they_share(case: Case, verdict: Verdict, refused: Sequence[bool]) -> bool:
     """Whether 07 alone speaks, of connections that nobody here can abuse, as these bundles and names happen to be.
 
-    Nobody has a certificate that any of them accepts; or they are kept by those with the smaller bundle (uwsgi only
-    takes from a pool, so nothing in it comes from the larger one).
+    Nobody has a certificate that any of them accepts; or nobody who trusts the smaller bundle can use what is kept
+    under the larger one: uwsgi keeps nothing, grpc uses what grpc keeps, and proxy what both keep.
     """
     together = list(zip(case.passes(), verdict.passes, refused))
     flagged = [(one, closed) for one, failing, closed in together if failing & SECURITY]
     if any(failing & SECURITY - {"07"} for failing in verdict.passes):
         return False
-    bundles = {one.family: bundle.value for one, _closed in flagged if (bundle := one.setting("trusted_certificate"))}
-    larger = bundles.get(UWSGI) == "both" and set(bundles.values()) == {"both", "root"}
-    return larger or all(closed for _one, closed in flagged)
+    bundles = [(one, bundle.value) for one, _closed in flagged if (bundle := one.setting("trusted_certificate"))]
+    careless = [_USES_KEPT_OF[one.family] for one, bundle in bundles if bundle == "root"]
+    keepers = {one.family for one, bundle in bundles if bundle == "both"}
+    differ = bool(careless) and bool(keepers)
+    return (differ and not any(keepers & used for used in careless)) or all(closed for _one, closed in flagged)
 
 
 def _is_unsafe(one: Pass, seen: Seen, failing: frozenset[str], *, idle: bool, may_share: bool) -> bool:
