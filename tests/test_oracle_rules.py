@@ -418,6 +418,25 @@ SHARED = (
     _changing("without a pool", "keepalive 0;", ""),
     _changing("that are one in two cases", "keepalive 4;", "", "BACKEND.test", ""),
     Attack(
+        "an if that sets another name has a pool of its own",
+        "SERVER location / { set $n backend.test; if ($arg_k) { set $n other.test; } ON @ssl_name $n;"
+        f" {_PASS} }} }}",
+        "",
+        _WRONG,
+        requests=gets("/", "/?k=a", "/"),
+        since=_LOCAL,
+    ),
+    Attack(
+        "but not where all pools are one",
+        "SERVER location / { set $n backend.test; if ($arg_k) { set $n other.test; } ON @ssl_name $n;"
+        f" {_PASS} }} }}",
+        "07",
+        _WRONG,
+        requests=gets("/", "/?k=a", "/"),
+        groups=_POOL,
+        since=_LOCAL,
+    ),
+    Attack(
         "a name and a group that change together",
         "map $arg_k $n { default backend.test; a other.test; } SERVER location / { ON @ssl_name $n;"
         " proxy_pass https://$n; } }",

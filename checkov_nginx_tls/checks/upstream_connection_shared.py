@@ -183,10 +183,16 @@ def _changing_names(relevant: Sequence[Connection]) -> Iterator[Judgement]:
         names = {_in_one_case(name) for name in connection.names}
         constants = all(constant(name) is not None for name in names)
         if len(names) > 1 and constants and any(map(_keeps_connections, connection.groups)):
-            # Where the group changes too, each may always be used with one name.
-            certain = connection.transport is Transport.TLS and len(connection.tls_hosts) == 1
+            # Where the group changes too, each may always be used with one name; and an if that sets the name has a
+            # local pool of its own, for it is a location to nginx.
+            one_pool = any(map(_shared_keepalive, connection.groups)) or not _sets_in_ifs(connection)
+            certain = connection.transport is Transport.TLS and len(connection.tls_hosts) == 1 and one_pool
             result = CheckResult.FAILED if certain else CheckResult.UNKNOWN
             yield Judgement(result, placed, connection, ("keepalive", placed.directive.name))
+
+
+def _sets_in_ifs(connection: Connection) -> bool:
+    return any(inner.type == "http.if" and inner.own("set") for inner in connection.block.scope.blocks)
 
 
 def _keeps_connections(group: Group) -> bool:
