@@ -132,6 +132,8 @@ class Route:
     x: str = ""
     """The argument that ``if ($arg_x)`` looks at."""
     method: str = "GET"
+    direct: str = ""
+    """A path that leads there without the detour that ``path`` takes: a mirror keeps no connection, this does."""
 
 
 @dataclass(eq=False)
@@ -191,6 +193,11 @@ class Pass:
         fixed = setting is not None and setting.source is not None and SAME_AS_HOST not in setting.source.values
         return fixed and self.verified and len(self.names) > 1 and ANY_NAME not in self.names
 
+    @property
+    def depends_twice(self) -> bool:
+        """Requests decide on the name, and on more, which may never go together."""
+        return self.changes_name and (self.transport == "mixed" or len(self.host_names) > 1)
+
     def may_share_with(self, other: Pass) -> bool:
         """Connections or sessions of another pass may come to this one, so that a finding there is enough."""
         hosts = self.host_names & other.host_names or ANY_NAME in self.host_names | other.host_names
@@ -245,9 +252,11 @@ class Pass:
         choices = [KNOBS[knob] for knob in knobs]
         listeners = self.listeners if "scheme" in self.all_knobs else self.listeners[:1]
         combinations = [dict(zip(knobs, values)) for values in product(*choices)][:REQUEST_LIMIT]
+        direct = [replace(self.route, path=self.route.direct, direct="")] if self.route.direct else []
         for listener in listeners:
             for values in combinations:
-                yield Shot(listener, self.route, tuple(sorted(values.items())))
+                for route in [self.route, *direct]:
+                    yield Shot(listener, route, tuple(sorted(values.items())))
 
 
 @dataclass(frozen=True)
@@ -498,7 +507,8 @@ class _Writer:
         deep = way == "deep"
         self.settle(level, families, "outer" if deep else "location")
         if not deep or self.chance(2):
-            self.passes(server, level, families, Route(path), uri_allowed=way in ("prefix", "exact"))
+            direct = f"/s{path}" if way == "mirror" else ""
+            self.passes(server, level, families, Route(path, direct=direct), uri_allowed=way in ("prefix", "exact"))
         if deep:
             for _number in range(self.pick((1, 1, 2))):
                 self.location(server, level, families, path)
