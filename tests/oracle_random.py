@@ -54,8 +54,6 @@ class Seen:
     """What happened to one pass. ``exposed`` are identities that received its data over TLS and should not."""
 
     exposed: set[str] = field(default_factory=set)
-    mistaken: set[str] = field(default_factory=set)
-    """Those of ``exposed`` that another of its names admits."""
     served: bool = False
     """Alone with an honest upstream it reached it over TLS."""
     in_plain: bool = False
@@ -169,9 +167,7 @@ class _Attack:
         if alone and not encrypted and reached:
             self._plain.add((number, shot))  # whatever the pool gives it, nobody promised TLS for this request
         elif one.speaks_tls and (number, shot) not in self._plain:
-            mistaken = encrypted & one.admits - self._alone[number, shot] if one.changes_name else set()
-            seen.mistaken |= mistaken
-            seen.exposed |= (encrypted - one.admits) | mistaken
+            seen.exposed |= encrypted - (one.admits & self._alone[number, shot] if one.changes_name else one.admits)
 
     def _settled(self) -> dict[tuple[str, bool], int]:
         """What arrived, once nothing more does: HTTP/2 has frames to send after the answer."""
@@ -393,7 +389,7 @@ def _is_unsafe(one: Pass, seen: Seen, failing: frozenset[str], *, idle: bool, ma
     """Whether a pass deserves a finding; where the design leaves it open, the scanner may choose."""
     if one.stays_here and one.setting("verify") is None:
         return "04" in failing  # 03 lets loopback go; 04 says that verification was meant
-    exposed = seen.exposed - seen.mistaken if may_share else seen.exposed
+    exposed = set() if may_share and not failing & SECURITY else seen.exposed
     return bool(exposed) or one.leaves_it_to_openssl or (idle and seen.in_plain)
 
 

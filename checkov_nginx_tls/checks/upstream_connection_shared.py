@@ -131,6 +131,11 @@ http {
                 'upstream group, or write "keepalive 0" (nginx 1.29.7) into this one.'
             )
         if judgements[0].cause.directive.name == "keepalive":
+            if judgements[0].result is CheckResult.UNKNOWN:
+                return (
+                    f"whether {places(connections)} share kept connections although they are verified differently "
+                    "depends on values that are not known here"
+                )
             return (
                 f"{places(connections)} share kept connections although they are verified differently. Write "
                 '"local" behind the number (nginx 1.29.7), give each its own upstream group, or verify them alike.'
@@ -155,8 +160,15 @@ def _shared_connections(relevant: Sequence[Connection]) -> Iterator[Judgement]:
     for group, sharing in users.items():
         keepalive = _shared_keepalive(group)
         if keepalive is not None:
+            certain = set(_differing(group, [one for one in sharing if not _changes_together(one)]))
             for connection in _differing(group, sharing):
-                yield Judgement(CheckResult.FAILED, keepalive, connection, _keys(connection))
+                result = CheckResult.FAILED if connection in certain else CheckResult.UNKNOWN
+                yield Judgement(result, keepalive, connection, _keys(connection))
+
+
+def _changes_together(connection: Connection) -> bool:
+    """Whether both group and name depend on the request, so that each group may always be used with one name."""
+    return connection.fixed_name is not None and len(connection.names) > 1 and len(connection.tls_hosts) > 1
 
 
 def _differing(group: Group, sharing: Sequence[Connection]) -> Iterator[Connection]:
@@ -183,10 +195,9 @@ def _changing_names(relevant: Sequence[Connection]) -> Iterator[Judgement]:
         names = {_in_one_case(name) for name in connection.names}
         constants = all(constant(name) is not None for name in names)
         if len(names) > 1 and constants and any(map(_keeps_connections, connection.groups)):
-            # Where the group changes too, each may always be used with one name; and an if that sets the name has a
-            # local pool of its own, for it is a location to nginx.
+            # An if that sets the name has a local pool of its own, for it is a location to nginx.
             one_pool = any(map(_shared_keepalive, connection.groups)) or not _sets_in_ifs(connection)
-            certain = connection.transport is Transport.TLS and len(connection.tls_hosts) == 1 and one_pool
+            certain = connection.transport is Transport.TLS and one_pool and not _changes_together(connection)
             result = CheckResult.FAILED if certain else CheckResult.UNKNOWN
             yield Judgement(result, placed, connection, ("keepalive", placed.directive.name))
 
