@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Final, cast
 
@@ -12,23 +11,21 @@ import checkov_nginx_tls.checks  # noqa: F401  # registers our checks
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement
 from checkov_nginx_tls.checks.registry import registry
 from checkov_nginx_tls.conf import BlockConf
-from checkov_nginx_tls.discovery import Candidate, discover, is_main_file, may_be_prose, opens_connections
-from checkov_nginx_tls.files import Problem, ScannedFiles, keep_all
-from checkov_nginx_tls.includes import IncludeResolver, search_directories
-from checkov_nginx_tls.model import MAIN, Configuration, assemble, context_of
+from checkov_nginx_tls.configurations import find_configurations
+from checkov_nginx_tls.files import Problem, keep_all
 from checkov_nginx_tls.refusals import refusals
 from checkov_nginx_tls.resources import ResourceNames
 from checkov_nginx_tls.suppressions import Suppressions
 from checkov_nginx_tls.upstreams import connections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
     from checkov_nginx_tls.files import Keep
-    from checkov_nginx_tls.model import Block
+    from checkov_nginx_tls.model import Block, Configuration
     from checkov_nginx_tls.suppressions import Skip
-    from checkov_nginx_tls.syntax import Directive, ParsedFile, Position, Source
+    from checkov_nginx_tls.syntax import Directive, Position, Source
     from checkov_nginx_tls.upstreams import Connection
 
     ShouldRun = Callable[[BaseNginxCheck, str], bool]
@@ -104,22 +101,15 @@ def analyse(
     ``names``, in place, what the scan leaves out; ``should_run(check, path)`` says whether a check runs on a file;
     ``on_progress(done, total, path)`` is called for each configuration. Nothing found in files raises.
     """
-    found = discover(root, files, keep)
-    boundaries = [
-        *([root] if root is not None else []),
-        *(os.path.dirname(os.path.realpath(file)) for file in files),
-    ]
-    scanned = ScannedFiles(boundaries, root if root is not None else os.getcwd(), keep)
-    for candidate in found.candidates:
-        scanned.preload(candidate.path, candidate.data)
-    configurations, parsing_problems = _configurations(found.candidates, scanned)
-    judge = _Judge(configurations, should_run)
-    for number, configuration in enumerate(configurations):
-        on_progress(number, len(configurations), configuration.main.source.name)
+    found = find_configurations(root, files, keep)
+    total = len(found.configurations)
+    judge = _Judge(found.configurations, should_run)
+    for number, configuration in enumerate(found.configurations):
+        on_progress(number, total, configuration.main.source.name)
         judge.look_at(configuration)
-    on_progress(len(configurations), len(configurations), "")
+    on_progress(total, total, "")
     outcomes = judge.outcomes()
-    problems = {*found.problems, *parsing_problems, *judge.problems}
+    problems = {*found.problems, *judge.problems}
     return Analysis(
         outcomes=outcomes,
         problems=tuple(sorted(problems, key=lambda problem: (problem.path, problem.line, problem.reason))),
@@ -128,84 +118,13 @@ def analyse(
     )
 
 
-def _configurations(
-    candidates: Sequence[Candidate], scanned: ScannedFiles
-) -> tuple[list[Configuration], list[Problem]]:
-    """Every configuration that opens connections; a file stands in those that include it, or else on its own."""
-    problems: list[Problem] = []
-    parsed: list[ParsedFile] = []
-    for candidate in candidates:
-        file = scanned.load(candidate.path)
-        if not isinstance(file, Problem):
-            parsed.append(file)
-        elif (candidate.opens_connections and not may_be_prose(candidate.path)) or is_main_file(candidate):
-            problems.append(file)
-    mains = {file.source.path: file for file in parsed if context_of(file.directives) == MAIN}
-    configurations = [_assemble(file, scanned) for file in _outermost(mains, scanned)]
-    reached = {path for configuration in configurations for path in configuration.files}
-    fragments = {file.source.path: file for file in parsed if file.source.path not in reached}
-    configurations += [_assemble(file, scanned) for file in _outermost(fragments, scanned)]
-    relevant = {file for one in configurations for file in one.files.values() if opens_connections(file)}
-    judged = [one for one in configurations if not one.assembled or not relevant.isdisjoint(one.files.values())]
-    return judged, problems
-
-
-def _assemble(file: ParsedFile, scanned: ScannedFiles) -> Configuration:
-    return assemble(file, _resolver(file, scanned))
-
-
-def _resolver(file: ParsedFile, scanned: ScannedFiles) -> IncludeResolver:
-    path = file.source.path
-    directory = os.path.dirname(path)
-    if context_of(file.directives) == MAIN:
-        return IncludeResolver(scanned, [directory])
-    return IncludeResolver(scanned, search_directories(path, scanned.boundary(path) or directory))
-
-
-def _outermost(files: Mapping[str, ParsedFile], scanned: ScannedFiles) -> list[ParsedFile]:
-    """Files that no other one of them includes; of files that include each other in a circle, the first."""
-    includes = {path: _includes_of(file, scanned) for path, file in files.items()}
-    included = {target for path, targets in includes.items() for target in targets if target != path}
-    outermost = [file for path, file in files.items() if path not in included]
-    reached = _reachable(includes, (file.source.path for file in outermost))
-    for path, file in files.items():
-        if path not in reached:
-            outermost.append(file)
-            reached |= _reachable(includes, [path])
-    return outermost
-
-
-def _includes_of(file: ParsedFile, scanned: ScannedFiles) -> set[str]:
-    resolver = _resolver(file, scanned)
-    targets: set[str] = set()
-    pending = list(file.directives)
-    while pending:
-        directive = pending.pop()
-        pending.extend(directive.block or ())
-        if directive.name == "include" and len(directive.args) == 1:
-            found = resolver.resolve(directive) or ()
-            targets.update(loaded.source.path for loaded in found if not isinstance(loaded, Problem))
-    return targets
-
-
-def _reachable(includes: Mapping[str, set[str]], start: Iterable[str]) -> set[str]:
-    reached: set[str] = set()
-    pending = list(start)
-    while pending:
-        path = pending.pop()
-        if path not in reached:
-            reached.add(path)
-            pending.extend(includes.get(path, ()))
-    return reached
-
-
 class _Judge:
     """Collects what the checks say of each configuration, and merges it by cause."""
 
     def __init__(self, configurations: Sequence[Configuration], should_run: ShouldRun) -> None:
-        files = {path: file for configuration in configurations for path, file in configuration.files.items()}
+        files = {name: file for configuration in configurations for name, file in configuration.files.items()}
         self._files = files
-        self._names = {path: ResourceNames(file) for path, file in files.items()}
+        self._names = {name: ResourceNames(file) for name, file in files.items()}
         self._suppressions = Suppressions(files.values())
         self._should_run = should_run
         self._failed: dict[tuple[str, Directive], list[Judgement]] = {}
@@ -233,7 +152,7 @@ class _Judge:
                     self._run_user_checks(user_checks, configuration, block)
 
     def _may_run(self, check: BaseNginxCheck, configuration: Configuration) -> bool:
-        return any(self._should_run(check, path) for path in configuration.files)
+        return any(self._should_run(check, path) for path in {one.source.path for one in configuration.files.values()})
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """All outcomes, by file, line and check."""
@@ -255,8 +174,8 @@ class _Judge:
     def resources(self) -> tuple[tuple[str, str], ...]:
         """The path and the logical path of every block in the files."""
         return tuple(
-            (path, self._names[path].logical_path(directive))
-            for path, file in sorted(self._files.items())
+            (file.source.path, self._names[name].logical_path(directive))
+            for name, file in sorted(self._files.items())
             for directive in _blocks_in(file.directives)
         )
 
@@ -331,7 +250,7 @@ class _Judge:
             result,
             directive.source,
             (directive.start, directive.head_end),
-            self._names[directive.source.path].logical_path(directive),
+            self._names[directive.source.id].logical_path(directive),
             message,
             guideline,
             group[0].evaluated_keys,
@@ -358,7 +277,7 @@ class _Judge:
                 self._raised.add(check.id)
                 continue
             directive = block.placed.directive if block.placed is not None else None
-            self._blocks.setdefault((check.id, where.source.path, directive), []).append(held)
+            self._blocks.setdefault((check.id, where.source.id, directive), []).append(held)
 
     def _block_outcomes(self) -> Iterator[Outcome]:
         """One outcome a check and block: failed in any context that no skip covers, else skipped, else passed."""
@@ -437,9 +356,9 @@ class _BlockPlace:
     def of(cls, configuration: Configuration, block: Block, names: Mapping[str, ResourceNames]) -> _BlockPlace:
         if block.placed is None:
             source = configuration.main.source
-            return cls(source, 0, len(source.text.rstrip()), block.type)
+            return cls(source, *configuration.main.extent, names[source.id].in_file(block.type))
         directive = block.placed.directive
-        resource = names[directive.source.path].logical_path(directive)
+        resource = names[directive.source.id].logical_path(directive)
         return cls(directive.source, directive.start, directive.end, resource)
 
 

@@ -7,25 +7,23 @@ neither ``..`` nor an absolute include nor a symbolic link leads outside.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Final
 
-from checkov_nginx_tls.syntax import ParsedFile, SyntaxProblem, parse
+from checkov_nginx_tls.patterns import is_pattern, segment_matches
+from checkov_nginx_tls.syntax import ParsedFile, Source, SyntaxProblem, decode, make_source, parse, parse_region
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from checkov_nginx_tls.discovery import Candidate
 
     Keep = Callable[[str, list[str]], None]
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024
 """Bytes beyond which a file is left out, and the scan says so."""
 
-_MAGIC: Final = frozenset("*?[")
-_GLOB_PART: Final = re.compile(
-    r"\\(?P<literal>.)|(?P<star>\*+)|(?P<any>\?)|\[(?P<not>[!^]?)(?P<set>\]?[^\]]*)\]", re.DOTALL
-)
 _OPEN_FLAGS: Final = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -67,7 +65,9 @@ class ScannedFiles:
         self._base = os.path.realpath(base)
         self._boundaries = tuple(os.path.realpath(boundary) for boundary in boundaries)
         self._keep = keep
-        self._bytes: dict[str, bytes] = {}
+        self._candidates: dict[str, Candidate] = {}
+        self._embedded: dict[str, list[Candidate]] = {}
+        self._hosts: dict[str, Source] = {}
         self._parsed: dict[str, ParsedFile | Problem] = {}
         self._kept: dict[str, bool] = {}
         self._inside: dict[str, str | None] = {}
@@ -77,9 +77,15 @@ class ScannedFiles:
         """What messages call the file at a real path."""
         return os.path.relpath(path, self._base).replace(os.sep, "/")
 
-    def preload(self, path: str, data: bytes) -> None:
+    def preload(self, candidate: Candidate) -> None:
         """Remember what discovery has read, so that no file is read twice."""
-        self._bytes[path] = data
+        self._candidates[candidate.id] = candidate
+        if candidate.region is not None:
+            self._embedded.setdefault(candidate.path, []).append(candidate)
+
+    def embedded_in(self, path: str) -> Sequence[Candidate]:
+        """The nginx configuration embedded in the file at a real path, in order."""
+        return self._embedded.get(path, ())
 
     def inside(self, path: str) -> str | None:
         """The real path of ``path``, or None where that lies outside or is filtered out."""
@@ -96,12 +102,19 @@ class ScannedFiles:
                 return boundary
         return None
 
-    def load(self, path: str) -> ParsedFile | Problem:
-        """The parsed file at a real path, or the problem that keeps it from being parsed."""
-        loaded = self._parsed.get(path)
+    def load(self, name: str) -> ParsedFile | Problem:
+        """The parsed file at a real path, or the problem that keeps it from being parsed.
+
+        Of what is embedded in a file, the name is its source's id.
+        """
+        loaded = self._parsed.get(name)
         if loaded is None:
-            loaded = self._parsed[path] = self._load(path)
+            loaded = self._parsed[name] = self._load(name)
         return loaded
+
+    def is_known(self, name: str) -> bool:
+        """Whether discovery has read what has this path, or this id."""
+        return name in self._candidates
 
     def is_file(self, path: str) -> bool:
         """Whether a real path is a regular file."""
@@ -140,21 +153,32 @@ class ScannedFiles:
                 entries = os.listdir(directory)
             except OSError:
                 return
-            matches = _segment_pattern(segment).fullmatch
-            names = (name for name in entries if matches(name) and (name[0] != "." or segment[0] == "."))
+            names = (name for name in entries if segment_matches(segment, name))
         for name in names:
             real = self.inside(os.path.join(directory, name))
             if real is not None and os.path.lexists(real):
                 yield f"{shown}/{name}", real
 
-    def _load(self, path: str) -> ParsedFile | Problem:
+    def _load(self, name: str) -> ParsedFile | Problem:
+        candidate = self._candidates.get(name)
+        path = name if candidate is None else candidate.path
         try:
-            data = self._bytes.pop(path, None)
-            return parse(path, self.name(path), read(path) if data is None else data)
+            if candidate is None:
+                return parse(path, self.name(path), read(path))
+            if candidate.region is None:
+                return parse(path, self.name(path), candidate.data)
+            return parse_region(self._host(candidate), candidate.region)
         except SyntaxProblem as problem:
             return Problem(path, problem.line, problem.reason)
         except Unreadable as error:
             return Problem(path, 1, str(error))
+
+    def _host(self, candidate: Candidate) -> Source:
+        """The file in which a candidate is embedded, whose lines are counted once."""
+        path = candidate.path
+        if path not in self._hosts:
+            self._hosts[path] = make_source(path, self.name(path), decode(candidate.data))
+        return self._hosts[path]
 
     def _is_kept(self, real: str, boundary: str) -> bool:
         if real == boundary:
@@ -166,34 +190,6 @@ class ScannedFiles:
             self._keep(directory, names)
             kept = self._kept[real] = bool(names) and self._is_kept(directory, boundary)
         return kept
-
-
-def is_pattern(path: str) -> bool:
-    """Whether nginx takes the argument of an include for a pattern (``ngx_conf_include``)."""
-    return not _MAGIC.isdisjoint(path)
-
-
-def _segment_pattern(segment: str) -> re.Pattern[str]:
-    """What matches a segment of a pattern, by the rules of glob(3)."""
-    parts = []
-    position = 0
-    for match in _GLOB_PART.finditer(segment):
-        parts.append(re.escape(segment[position : match.start()]))
-        position = match.end()
-        if match["literal"]:
-            parts.append(re.escape(match["literal"]))
-        elif match["star"]:
-            parts.append(".*")
-        elif match["any"]:
-            parts.append(".")
-        else:
-            members = match["set"].replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace("^", "\\^")
-            parts.append(f"[{'^' if match['not'] else ''}{members}]")
-    parts.append(re.escape(segment[position:]))
-    try:
-        return re.compile("".join(parts), re.DOTALL)
-    except re.error:  # a range like [z-a] matches nothing
-        return re.compile(r"(?!)")
 
 
 def read(path: str) -> bytes:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from typing import TYPE_CHECKING
+import posixpath
+from typing import TYPE_CHECKING, Final
 
-from checkov_nginx_tls.files import Problem, Unreadable, is_pattern, read
+from checkov_nginx_tls.deployments import UNKNOWN
+from checkov_nginx_tls.files import Problem, Unreadable, read
+from checkov_nginx_tls.patterns import is_pattern, path_matches
+from checkov_nginx_tls.syntax import Templated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from checkov_nginx_tls.deployments import DeployedFiles, Match
     from checkov_nginx_tls.files import ScannedFiles
     from checkov_nginx_tls.syntax import Directive, ParsedFile
+
+logger: Final = logging.getLogger(__name__)
 
 
 class IncludeResolver:
@@ -19,32 +27,25 @@ class IncludeResolver:
 
     nginx resolves a relative path against the directory of the main file, in nested includes too
     (``ngx_conf_include``, ``ngx_conf_full_name`` with ``conf_prefix``). ``directories`` holds that directory,
-    or, where the main file is not known, the directories to try in turn.
+    or, where the main file is not known, the directories to try in turn. What is not there is looked for where
+    ``deployed`` says that the repository keeps it.
     """
 
-    def __init__(self, files: ScannedFiles, directories: Sequence[str]) -> None:
+    def __init__(self, files: ScannedFiles, directories: Sequence[str], deployed: DeployedFiles) -> None:
         self._files = files
         self._directories = tuple(directories)
+        self._deployed = deployed
+        self._resolved: dict[Directive, list[ParsedFile | Problem] | None] = {}
 
     def resolve(self, include: Directive) -> list[ParsedFile | Problem] | None:
         """The files that an include directive reads, in nginx's order; None where they are not in the tree.
 
         A file that cannot be parsed, or a directory, is given as the problem with it.
         """
-        argument = include.args[0]
-        if not argument or "\0" in argument:
-            return None
-        for directory in self._directories:
-            found = self._find(directory, argument)
-            if found is not None and (found or len(self._directories) == 1):
-                return [self._load(path, include) for path in found]
-        return None
-
-    def _load(self, path: str, include: Directive) -> ParsedFile | Problem:
-        if self._files.is_file(path):
-            return self._files.load(path)
-        reason = f'"{include.args[0]}" is no file that nginx can include: {self._files.name(path)}'
-        return Problem(include.source.path, include.line, reason)
+        if include not in self._resolved:
+            names = self._find(include)
+            self._resolved[include] = None if names is None else [self._load(name, include) for name in names]
+        return self._resolved[include]
 
     def read(self, argument: str) -> bytes | None:
         """The bytes of a file that a directive names, None where it is not in the tree or cannot be read.
@@ -60,11 +61,52 @@ class IncludeResolver:
                     return None
         return None
 
-    def _find(self, directory: str, argument: str) -> list[str] | None:
+    def _load(self, name: str, include: Directive) -> ParsedFile | Problem:
+        if self._files.is_known(name) or self._files.is_file(name):
+            return self._files.load(name)
+        reason = f'"{include.args[0]}" is no file that nginx can include: {self._files.name(name)}'
+        return Problem(include.source.path, include.line, reason)
+
+    def _find(self, include: Directive) -> list[str] | None:
+        """Real paths, or ids of what is embedded."""
+        argument = _plain(include.args[0])
+        if not argument or "\0" in argument:
+            return None
+        found = self._find_beside(argument, include) if include.source.key else self._find_in_directories(argument)
+        if found:
+            return found
+        matches = self._deployed.find(argument, include.source.path, include.source.key)
+        if matches:
+            _tell(include, matches)
+            return [f"{match.path}[{match.key}]" if match.key else match.path for match in matches]
+        return found
+
+    def _find_in_directories(self, argument: str) -> list[str] | None:
+        for directory in self._directories:
+            found = self._find_in(directory, argument)
+            if found is not None and (found or len(self._directories) == 1):
+                return found
+        return None
+
+    def _find_in(self, directory: str, argument: str) -> list[str] | None:
         if is_pattern(argument):
             return self._files.glob(directory, argument)
         real = self._files.inside(os.path.join(directory, argument))
         return [real] if real is not None and os.path.lexists(real) else None
+
+    def _find_beside(self, argument: str, include: Directive) -> list[str] | None:
+        """What else is embedded in the same file: by its path on the target machine, or else by its name."""
+        candidates = self._files.embedded_in(include.source.path)
+        deployed = {one.region.deployed: one for one in candidates if one.region is not None and one.region.deployed}
+        own = next((path for path, one in deployed.items() if one.id == include.source.id), "")
+        main = next(iter(deployed), "")
+        for directory in dict.fromkeys(map(posixpath.dirname, (main, own))):
+            wanted = posixpath.normpath(posixpath.join(directory, argument))
+            found = sorted(path for path in deployed if path != own and path_matches(wanted, path))
+            if found:
+                return [deployed[path].id for path in found]
+        beside = f"{_parent(include.source.key)}[{posixpath.basename(argument)}]"
+        return [one.id for one in candidates if one.region is not None and one.region.key == beside] or None
 
 
 def search_directories(path: str, boundary: str) -> list[str]:
@@ -76,3 +118,26 @@ def search_directories(path: str, boundary: str) -> list[str]:
         if directory == boundary or os.path.dirname(directory) == directory:
             return directories
         directory = os.path.dirname(directory)
+
+
+def _plain(argument: str) -> str:
+    """An argument in which one character stands for each expression of a template."""
+    if isinstance(argument, Templated):
+        return "".join(part if isinstance(part, str) else UNKNOWN for part in argument.parts)
+    return argument
+
+
+def _parent(key: str) -> str:
+    """A key without its last step, which is written in brackets: those of files' names are."""
+    return key.rpartition("[")[0]
+
+
+def _tell(include: Directive, matches: Sequence[Match]) -> None:
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    reason = matches[0].deployment
+    because = f"{reason.path}:{reason.line}" if reason is not None else matches[0].reason.value
+    paths = ", ".join(match.path for match in matches)
+    others = ", ".join(dict.fromkeys(other for match in matches for other in match.alternatives))
+    also = f"; also possible: {others}" if others else ""
+    logger.debug('nginx include "%s" at %s is %s (%s)%s', include.args[0], include.place, paths, because, also)

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov_nginx_tls.files import Problem
 from checkov_nginx_tls.modules import HARMLESS_INCLUDES
+from checkov_nginx_tls.syntax import undecided_among
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from checkov_nginx_tls.includes import IncludeResolver
     from checkov_nginx_tls.syntax import Directive, ParsedFile
+    from checkov_nginx_tls.templates import Case
 
 MAIN: Final = "main"
 """The type of a configuration's outermost block."""
@@ -32,12 +34,16 @@ DIRECTIVE_LIMIT: Final = 2_000_000
 NESTING_LIMIT: Final = 250
 """Blocks and includes inside one another that a configuration may have."""
 
+_CONSTRUCT_LIMIT: Final = 6
+"""Control constructs of a template that are looked at together."""
+
 _INHERITING: Final = frozenset(
     {"http.server", "http.location", "http.if", "http.limit_except", "stream.server", "mail.server"}
 )
 _NONAME: Final = frozenset({"http.if", "http.limit_except"})
 _DATA_BLOCKS: Final = frozenset({"map", "geo", "types", "split_clients", "match", "charset_map"})
 _HTTP_SERVER_ONLY: Final = frozenset({"server_name", "location", "root", "index", "return", "rewrite", "error_page"})
+_HTTP_BLOCKS: Final = frozenset({"server", "location", "upstream", "if", "limit_except"})
 _MAIN_ONLY: Final = frozenset(
     {"http", "events", "stream", "mail", "mgmt", "user", "worker_processes", "pid", "load_module", "daemon"}
 )
@@ -52,6 +58,13 @@ class Placed(NamedTuple):
     directive: Directive
     includes: tuple[Directive, ...]
 
+    @property
+    def conditions(self) -> tuple[Case, ...]:
+        """The arms of templates' control constructs around the directive and the includes on the way to it."""
+        if not self.includes:
+            return self.directive.conditions
+        return tuple(case for one in (*self.includes, self.directive) for case in one.conditions)
+
 
 @dataclass(eq=False)
 class Block:
@@ -60,8 +73,8 @@ class Block:
     ``type`` is its context ("main", "http", "http.server", "http.location", "stream.server", ...), ``placed``
     its own directive (None for the outermost block), ``parent`` the block around it. ``simple`` holds the
     directives without a block that stand in it, includes expanded, in order; ``blocks`` those with one.
-    ``unresolved`` are include directives whose files are not in the scanned tree; ``data`` says that the
-    block's lines are data and no directives (``map`` and its like).
+    ``unresolved`` are include directives whose files are not in the scanned tree, and template expressions that
+    stand for directives; ``data`` says that the block's lines are data and no directives (``map`` and its like).
     """
 
     type: str
@@ -104,18 +117,40 @@ class Block:
             yield block
             block = block.parent if block.type in _INHERITING else None
 
-    def effective(self, name: str) -> Placed | None:
-        """The directive that decides in this block: the last one of the nearest level that has any."""
+    def effective(self, name: str, given: Sequence[Case] = ()) -> Placed | None:
+        """The directive that decides in this block where the cases in ``given`` hold: see ``possible``.
+
+        Where a template chooses among directives that say different things, one that stands for them.
+        """
+        found = self.possible(name, given)
+        if len(found) == 1:
+            return found[0]
+        chosen = [placed for placed in found if placed is not None]
+        if len(chosen) == len(found) and len({placed.directive.args for placed in chosen}) == 1:
+            return chosen[-1]
+        merged = undecided_among([placed.directive if placed is not None else None for placed in found])
+        return Placed(merged, chosen[0].includes)
+
+    def possible(self, name: str, given: Sequence[Case] = ()) -> list[Placed | None]:
+        """The directives one of which decides in this block: the last one of the nearest level that has any.
+
+        More than one where a template chooses; None stands for nobody having set it.
+        """
+        found: list[Placed | None] = []
         for block in self.inheritance():
             own = block.own(name)
-            if own:
-                return own[-1]
-        return None
+            if own and not any(placed.conditions for placed in own):
+                return [*found, own[-1]]
+            own = [placed for placed in own if may_hold(placed.conditions, given)]
+            found += own
+            if own and always_holds([placed.conditions for placed in own], given):
+                return found
+        return [*found, None]
 
-    def effective_all(self, name: str) -> list[Placed]:
+    def effective_all(self, name: str, given: Sequence[Case] = ()) -> list[Placed]:
         """All directives of that name at the nearest level that has any: how nginx inherits lists."""
         for block in self.inheritance():
-            own = block.own(name)
+            own = [placed for placed in block.own(name) if may_hold(placed.conditions, given)]
             if own:
                 return own
         return []
@@ -134,6 +169,32 @@ class Block:
             yield from block.unresolved
 
 
+def may_hold(conditions: Iterable[Case], given: Sequence[Case]) -> bool:
+    """Whether a template may render both what stands under these conditions and what stands under the given ones."""
+    if not given:
+        return True
+    arms = {case.construct: case.arm for case in given}
+    return all(arms.get(case.construct, case.arm) == case.arm for case in conditions)
+
+
+def always_holds(alternatives: Sequence[Sequence[Case]], given: Sequence[Case] = ()) -> bool:
+    """Whether a template renders one of the alternatives in any case in which the given ones hold."""
+    known = {(case.construct, case.arm) for case in given}
+    open_cases = [[case for case in cases if (case.construct, case.arm) not in known] for cases in alternatives]
+    if not all(open_cases):
+        return True
+    if not open_cases or len(given) > _CONSTRUCT_LIMIT:
+        return False
+    first = open_cases[0][0]
+    arms = {case.arm: case for cases in open_cases for case in cases if case.construct == first.construct}
+    if len(arms) < first.arms:
+        return False
+    return all(
+        always_holds([cases for cases in open_cases if may_hold(cases, [case])], [*given, case])
+        for case in arms.values()
+    )
+
+
 class _TooLarge(Exception):
     pass
 
@@ -144,7 +205,7 @@ class Configuration:
 
     ``assembled`` is False where it is larger than any real one; then ``root`` is empty.
     ``complete`` is False for a fragment: what stands around it is not known. ``files`` are all files in it by
-    their paths; ``problems`` the files it includes that cannot be read, and includes that cannot work.
+    their sources' ids; ``problems`` the files it includes that cannot be read, and includes that cannot work.
     ``read`` gives the bytes of a file that a directive names, None where it is not in the scanned tree.
     """
 
@@ -159,7 +220,7 @@ class Configuration:
 
 def assemble(main: ParsedFile, resolver: IncludeResolver) -> Configuration:
     """Expand the includes of ``main`` and build its blocks."""
-    kind = context_of(main.directives)
+    kind = context_of(main)
     root = Block(kind, None, None, [], [], [])
     assembler = _Assembler(resolver, main)
     assembled = True
@@ -168,13 +229,14 @@ def assemble(main: ParsedFile, resolver: IncludeResolver) -> Configuration:
     except _TooLarge:
         assembled, root = False, Block(kind, None, None, [], [], [])
     problems = tuple(assembler.problems)
-    return Configuration(main, root, assembled, kind == MAIN, assembler.files, problems, resolver.read)
+    complete = kind == MAIN and not main.context
+    return Configuration(main, root, assembled, complete, assembler.files, problems, resolver.read)
 
 
 class _Assembler:
     def __init__(self, resolver: IncludeResolver, main: ParsedFile) -> None:
         self.resolver = resolver
-        self.files = {main.source.path: main}
+        self.files = {main.source.id: main}
         self.problems: list[Problem] = []
         self.included = 0
         self.directives = 0
@@ -191,10 +253,12 @@ class _Assembler:
                 self.include(block, placed)
             else:
                 block.simple.append(placed)
+                if directive.is_opaque:
+                    block.unresolved.append(placed)
 
     def add_block(self, parent: Block, placed: Placed) -> None:
         directive = placed.directive
-        child = Block(_type_of(parent, directive.name), placed, parent, [], [], [])
+        child = Block(_type_of(parent, placed), placed, parent, [], [], [])
         child.data = parent.data or directive.name in _DATA_BLOCKS
         parent.blocks.append(child)
         self.descend(placed)
@@ -219,7 +283,7 @@ class _Assembler:
                 continue
             self.included += 1
             self.descend(placed)
-            self.files[file.source.path] = file
+            self.files[file.source.id] = file
             self.open_files.append(file)
             self.fill(block, file.directives, (*placed.includes, placed.directive))
             self.open_files.pop()
@@ -270,14 +334,19 @@ def is_harmless(argument: str) -> bool:
     return name in HARMLESS_INCLUDES or name.startswith("koi-")
 
 
-def _type_of(parent: Block, name: str) -> str:
+def _type_of(parent: Block, placed: Placed) -> str:
+    name = placed.directive.name
     if parent.type == MAIN:
-        return name
+        # A template defines parts of the http block at its own top level.
+        return f"http.{name}" if placed.conditions and name in _HTTP_BLOCKS else name
     return f"{parent.type.split('.', 1)[0]}.{name}"
 
 
-def context_of(directives: tuple[Directive, ...]) -> str:
-    """The context in which a file's top level stands, told from what it holds."""
+def context_of(file: ParsedFile) -> str:
+    """The context in which a file's top level stands, told from what it holds where nothing around it says."""
+    if file.context:
+        return file.context
+    directives = file.directives
     names = {directive.name for directive in directives}
     if names & _MAIN_ONLY:
         return MAIN

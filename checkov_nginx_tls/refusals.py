@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.files import Problem
 from checkov_nginx_tls.modules import FLAGS, MODULES
+from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.upstreams import Flag, flag
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def refusals(configuration: Configuration) -> Iterator[Problem]:
         seen: set[str] = set()
         for placed in block.simple:
             name = placed.directive.name
+            if placed.conditions or placed.directive.is_opaque:
+                continue
             if name not in _ONCE and not name.startswith(_PREFIXES):
                 continue
             reason = _refused(block, placed) if name in _ONCE else None
@@ -65,9 +68,11 @@ def refusals(configuration: Configuration) -> Iterator[Problem]:
 
 def _misplaced_blocks(block: Block) -> Iterator[Problem]:
     for child in block.blocks:
-        name = child.placed.directive.name if child.placed is not None else ""
-        if child.placed is not None and block.type not in _BLOCK_CONTEXTS.get(name, {block.type}):
-            yield _problem(child.placed, _not_allowed(name))
+        placed = child.placed
+        if placed is None or placed.conditions:
+            continue
+        if block.type not in _BLOCK_CONTEXTS.get(placed.directive.name, {block.type}):
+            yield _problem(placed, _not_allowed(placed.directive.name))
 
 
 def _is_allowed(block: Block, name: str) -> bool:
@@ -91,6 +96,8 @@ def _refused(block: Block, placed: Placed) -> str | None:
     if len(directive.args) != 1:
         return f'invalid number of arguments in "{directive.name}" directive'
     value = directive.args[0]
+    if isinstance(value, Templated):
+        return None
     if directive.name in FLAGS:
         if flag(placed) is not Flag.UNDECIDED or "$" in value:
             return None

@@ -17,6 +17,7 @@ class ResourceNames:
     """Logical paths of one file's directives; the names of its blocks are worked out once."""
 
     def __init__(self, file: ParsedFile) -> None:
+        self._key = file.source.key
         self._segments: dict[Directive, str] = {}
         self._name(file.directives)
 
@@ -24,14 +25,19 @@ class ResourceNames:
         """``segment *("." segment) ["." directive]``, a segment for every block around it in its file.
 
         A segment is a context with a label, ``server(app.example.com:443)`` or ``location(^~ /api/)``, and
-        ``#n`` from 2 where siblings are alike. A block's own path ends with its segment.
+        ``#n`` from 2 where siblings are alike. A block's own path ends with its segment. What is embedded in a file of
+        another format has the key of its place in front: ``ConfigMap/web.data[nginx.conf]:http``.
         """
         parts = [self._segments.get(directive, directive.name)]
         parent = directive.parent
         while parent is not None:
             parts.append(self._segments[parent])
             parent = parent.parent
-        return ".".join(reversed(parts))
+        return self.in_file(".".join(reversed(parts)))
+
+    def in_file(self, path: str) -> str:
+        """A logical path with the key in front, if there is one."""
+        return f"{self._key}:{path}" if self._key else path
 
     def _name(self, directives: tuple[Directive, ...]) -> None:
         seen: dict[str, int] = {}

@@ -4,20 +4,28 @@ crossplane builds the tree; the tokens it reads come from here. Its own lexer kn
 ends, and differs from nginx where nginx counts (which bytes are white space, what a ``#`` or a ``}`` inside
 a word means, escapes, Lua blocks). This one follows ``ngx_conf_read_token`` in nginx's
 ``src/core/ngx_conf_file.c``, and every token carries its offsets through crossplane's output.
+
+What is read is an overlay of the file's text, of the same length: template expressions and the escapes of a format
+around nginx's are replaced character by character, so that offsets, lines and columns stay those of the file.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import crossplane.parser
 
+from checkov_nginx_tls.templates import FILLER, Arm, Expression, Neutral, neutralise
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from checkov_nginx_tls.embedded import Region
+    from checkov_nginx_tls.templates import Case
 
 PARAMETER_LIMIT: Final = 4096
 """Bytes of nginx's buffer (``NGX_CONF_BUFFER``): what a word, a string or a comment must fit in, together with
@@ -26,11 +34,15 @@ what ends it."""
 DEPTH_LIMIT: Final = 200
 """Blocks inside blocks beyond which a file is refused: real files stay under 20, and crossplane recurses."""
 
+_ARM_LIMIT: Final = 32
+"""Arms of templates inside one another that are told apart."""
+
 # The repetitions are bounded a little above PARAMETER_LIMIT: each costs memory, and nginx refuses what is longer.
 _TOKEN: Final = re.compile(
     r"""
-    [ \t\r\n]*
-    (?: (?P<word> (?: [^ \t\r\n;{}"'#\\$] | \\[\s\S] | \$\{? ) (?: [^ \t\r\n;{\\$]+ | \\[\s\S] | \$\{? ){0,4200} )
+    [ \t\r\n\U0010fffd]*
+    (?: (?P<word> (?: [^ \t\r\n;{}"'#\\$\U0010fffd] | \\[\s\S] | \$\{? )
+                  (?: [^ \t\r\n;{\\$]+ | \\[\s\S] | \$\{? ){0,4200} )
       | (?P<punctuation> [;{}] )
       | (?P<quoted> "[^"\\]*(?:\\[\s\S][^"\\]*){0,4200}" | '[^'\\]*(?:\\[\s\S][^'\\]*){0,4200}' )
       | (?P<comment> \#[^\n]* )
@@ -41,6 +53,8 @@ _TOKEN: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(r"""\\(["'\\trn])""")
 _ESCAPED: Final = {"t": "\t", "r": "\r", "n": "\n"}
+_OPAQUE: Final = re.compile("([\U000f0000-\U000ffffd])")
+_PADDING: Final = re.compile(f"{FILLER}*")
 _AFTER_QUOTE: Final = frozenset(" \t\r\n;{)")
 _LUA_BLOCK: Final = "_by_lua_block"
 _LUA_TOKEN: Final = re.compile(
@@ -68,6 +82,21 @@ class SyntaxProblem(Exception):
         self.reason = reason
 
 
+class Templated(str):
+    """A value, as written, of which a template fills in a part; ``parts`` are its constants and expressions."""
+
+    __slots__ = ("parts",)
+
+    parts: tuple[str | Expression, ...]
+
+    @classmethod
+    def of(cls, parts: Sequence[str | Expression]) -> Templated:
+        """The value of these parts."""
+        value = cls("".join(part if isinstance(part, str) else part.text for part in parts))
+        value.parts = tuple(parts)
+        return value
+
+
 class Position(NamedTuple):
     """A place in a file: line and column both count from 1, columns in code points."""
 
@@ -80,13 +109,20 @@ class Source:
     """One file's text.
 
     ``path`` is absolute, ``name`` what messages call the file (relative to the scanned directory, "/" between
-    its parts), ``text`` is UTF-8 with undecodable bytes as surrogate escapes.
+    its parts), ``text`` is UTF-8 with undecodable bytes as surrogate escapes. ``key`` names the part of the file
+    that is read, where nginx configuration is embedded in another format, and is "" where all of it is.
     """
 
     path: str
     name: str
     text: str
     line_starts: tuple[int, ...]
+    key: str = ""
+
+    @property
+    def id(self) -> str:
+        """What tells it from all other sources of a scan: its path, and its key in brackets."""
+        return f"{self.path}[{self.key}]" if self.key else self.path
 
     def position(self, offset: int) -> Position:
         """Line and column of an offset into ``text``."""
@@ -103,14 +139,17 @@ class Source:
 class Token(str):
     """A token's value as nginx sees it; ``start`` and ``stop`` are its offsets, quotes included.
 
+    ``parts`` is None unless a template fills in a part of the value (see Templated).
+
     A statement's first token also knows ``head_stop``, just behind the statement's ``;`` or ``{``, and
     ``end``, just behind the whole statement with its block.
     """
 
-    __slots__ = ("end", "head_stop", "start", "stop")
+    __slots__ = ("end", "head_stop", "parts", "start", "stop")
 
     start: int
     stop: int
+    parts: list[str | Expression] | None
     head_stop: int
     end: int
 
@@ -120,10 +159,11 @@ class Directive:
 
     ``start`` is the first character of the name, ``head_end`` lies behind the ``;`` or ``{``, ``end`` behind
     the whole directive. ``block`` holds the directives of its block and is None where it has none.
-    ``parent`` is the directive whose block holds this one in the same file.
+    ``parent`` is the directive whose block holds this one in the same file. ``conditions`` are the arms of a template's
+    control constructs around it, outermost first.
     """
 
-    __slots__ = ("args", "block", "end", "head_end", "name", "parent", "source", "start")
+    __slots__ = ("args", "block", "conditions", "end", "head_end", "name", "parent", "source", "start")
 
     def __init__(
         self,
@@ -132,13 +172,20 @@ class Directive:
         name: str,
         args: tuple[str, ...],
         offsets: tuple[int, int, int],
+        conditions: tuple[Case, ...] = (),
     ) -> None:
         self.source: Final = source
         self.parent: Final = parent
         self.name: Final = name
         self.args: Final = args
         self.start, self.head_end, self.end = offsets
+        self.conditions: Final = conditions
         self.block: tuple[Directive, ...] | None = None
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether a template decides which directive it is, or which directives stand in its place."""
+        return isinstance(self.name, Templated)
 
     @property
     def line(self) -> int:
@@ -163,11 +210,17 @@ class Comment(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ParsedFile:
-    """What one file holds at its top level, and all its comments in the order of the text."""
+    """What one file holds at its top level, and all its comments in the order of the text.
+
+    ``extent`` are the offsets between which it stands in its source, white space at the end left out. ``context`` is
+    the context that a format around it gives its top level, and is "" where none does.
+    """
 
     source: Source
     directives: tuple[Directive, ...]
     comments: tuple[Comment, ...]
+    extent: tuple[int, int]
+    context: str = ""
 
 
 def decode(data: bytes) -> str:
@@ -194,12 +247,66 @@ def parse(path: str, name: str, data: bytes) -> ParsedFile:
             'name ("unknown directive"): save it as UTF-8 without BOM',
         )
     source = make_source(path, name, decode(data))
+    return _parse(source, neutralise(source.text), 0)
+
+
+def parse_region(host: Source, region: Region) -> ParsedFile:
+    """Parse the nginx configuration in a part of a file of another format.
+
+    Raises SyntaxProblem where nginx would not read it.
+    """
+    source = replace(host, key=region.key)
+    file = _parse(source, neutralise(region.overlay, region.expressions), region.start)
+    return replace(file, context=region.context)
+
+
+def undecided_among(placed: Sequence[Directive | None]) -> Directive:
+    """One directive that stands for those of which a template chooses one, None among them for none at all.
+
+    It stands where the first of them does; its one argument is an expression without known choices.
+    """
+    directives = [directive for directive in placed if directive is not None]
+    texts = dict.fromkeys(" ".join(directive.args) for directive in directives)
+    unset = ["unset"] if len(directives) < len(placed) else []
+    first = directives[0]
+    value = Templated.of([Expression(" or ".join([*texts, *unset]), ())])
+    return Directive(first.source, first.parent, first.name, (value,), (first.start, first.head_end, first.end))
+
+
+def _parse(source: Source, neutral: Neutral, start: int) -> ParsedFile:
+    """Parse the part of a source whose overlay, neutralised, begins at the offset ``start``."""
     comments: list[Comment] = []
-    tokens = _TokenStream(path)
-    tokens.tokens = ((token, 0, quoted) for token, quoted in tokenize(source, comments))
+    tokens = _TokenStream(source.path)
+    overlay = " " * start + neutral.text
+    tokens.tokens = ((token, 0, quoted) for token, quoted in tokenize(source, overlay, neutral.expressions, comments))
     payload = _crossplane_parse(tokens, onerror=_raise, single=True, comments=False, check_ctx=False, check_args=False)
-    directives = _directives(source, None, payload["config"][0]["parsed"])
-    return ParsedFile(source, directives, tuple(comments))
+    conditions = _Conditions(neutral.arms, start)
+    directives = _directives(source, None, payload["config"][0]["parsed"], conditions)
+    return ParsedFile(source, directives, tuple(comments), (start, len(overlay.rstrip())))
+
+
+class _Conditions:
+    """The arms around each offset of a source."""
+
+    def __init__(self, arms: Sequence[Arm], start: int) -> None:
+        edges = sorted({edge + start for arm in arms for edge in (arm.start, arm.end)})
+        open_arms: list[Arm] = []
+        waiting = list(reversed(arms))
+        self._from = edges
+        self._cases: list[tuple[Case, ...]] = []
+        for edge in edges:
+            while open_arms and open_arms[-1].end + start <= edge:
+                open_arms.pop()
+            while waiting and waiting[-1].start + start <= edge:
+                arm = waiting.pop()
+                if arm.end + start > edge:
+                    open_arms.append(arm)
+            self._cases.append(tuple(arm.case for arm in open_arms[:_ARM_LIMIT]))
+
+    def at(self, offset: int) -> tuple[Case, ...]:
+        """The cases of the arms around an offset, outermost first."""
+        index = bisect_right(self._from, offset) - 1
+        return self._cases[index] if index >= 0 else ()
 
 
 class _TokenStream(str):
@@ -227,35 +334,38 @@ _crossplane_parse: Final = FunctionType(
 )
 
 
-def tokenize(source: Source, comments: list[Comment]) -> Iterator[tuple[Token, bool]]:
+def tokenize(
+    source: Source, text: str, expressions: Mapping[str, Expression], comments: list[Comment]
+) -> Iterator[tuple[Token, bool]]:
     """Yield ``(token, quoted)`` for every token but comments, which are appended to ``comments``.
 
-    A Lua block is one quoted token, as crossplane has it, followed by ``;``.
-    Raises SyntaxProblem where nginx refuses the text.
+    ``text`` is the overlay of the source's text, and ``expressions`` what its opaque characters stand for. A Lua
+    block is one quoted token, as crossplane has it, followed by ``;``. Raises SyntaxProblem where nginx refuses
+    the text.
     """
-    text = source.text
     match_token = _TOKEN.match
-    statements = _Statements(source)
+    reader = _Reader(source, text, expressions)
+    statements = _Statements(reader)
     match = match_token(text)
     while match is not None:
         kind = match.lastgroup or ""
         start, stop = match.span(kind)
         if kind == "comment":
-            _check_length(source, start, stop, 0 if stop == len(text) else 1)
-            comments.append(Comment(start, text[start + 1 : stop].rstrip("\r")))
+            reader.check_length(start, stop, 0 if stop == len(text) else 1)
+            comments.append(Comment(start, text[start + 1 : stop].replace(FILLER, "").rstrip("\r")))
         elif kind == "punctuation":
             character = text[start]
             if character == "{" and statements.opens_lua():
-                lua_end = _end_of_lua(source, start)
+                lua_end = reader.end_of_lua(start)
                 yield _token(text[start + 1 : lua_end - 1], start + 1, lua_end - 1), True
                 start, stop, character = lua_end - 1, lua_end, ";"
             statements.punctuate(character, start, stop)
             yield _token(character, start, stop), False
         elif kind == "unfinished":
-            raise _unfinished(source, start)
+            raise reader.unfinished(start)
         else:
             quoted = kind == "quoted"
-            token = _parameter(source, quoted, start, stop)
+            token = reader.parameter(start, stop, quoted=quoted)
             if statements.first is None:
                 statements.first = token
             yield token, quoted
@@ -266,8 +376,8 @@ def tokenize(source: Source, comments: list[Comment]) -> Iterator[tuple[Token, b
 class _Statements:
     """Follows statements and blocks through the tokens, and marks each statement's first token with its ends."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, reader: _Reader) -> None:
+        self.reader = reader
         self.first: Token | None = None
         self.open_blocks: list[Token] = []
 
@@ -279,47 +389,129 @@ class _Statements:
         self.first = None
         if character == "}":
             if first is not None or not self.open_blocks:
-                raise _problem(self.source, start, 'unexpected "}"')
+                raise self.reader.problem(start, 'unexpected "}"')
             self.open_blocks.pop().end = stop
             return
         if first is None:
-            raise _problem(self.source, start, f'unexpected "{character}"')
+            raise self.reader.problem(start, f'unexpected "{character}"')
         first.head_stop = first.end = stop
         if character == "{":
             if len(self.open_blocks) == DEPTH_LIMIT:
-                raise _problem(self.source, start, f"blocks are nested more than {DEPTH_LIMIT} deep")
+                raise self.reader.problem(start, f"blocks are nested more than {DEPTH_LIMIT} deep")
             self.open_blocks.append(first)
 
     def finish(self) -> None:
-        end = len(self.source.text)
+        end = len(self.reader.text)
         if self.first is not None:
-            raise _problem(self.source, end, 'unexpected end of file, expecting ";" or "}"')
+            raise self.reader.problem(end, 'unexpected end of file, expecting ";" or "}"')
         if self.open_blocks:
             block = self.open_blocks[-1]
-            line = self.source.position(block.start).line
+            line = self.reader.source.position(block.start).line
             reason = f'unexpected end of file, expecting "}}" for "{block}" of line {line}'
-            raise _problem(self.source, end, reason)
+            raise self.reader.problem(end, reason)
 
 
-def _token(value: str, start: int, stop: int) -> Token:
+def _token(value: str, start: int, stop: int, parts: list[str | Expression] | None = None) -> Token:
     token = Token(value)
-    token.start, token.stop = start, stop
+    token.start, token.stop, token.parts = start, stop, parts
     return token
 
 
-def _parameter(source: Source, quoted: bool, start: int, stop: int) -> Token:
-    text = source.text
-    follower = text[stop : stop + 1]
-    ending = 1 if follower in (";", "{") else 2  # white space is only noticed with what comes behind it
-    if quoted:
-        _check_length(source, start + 1, stop - 1, ending + 1)
-        if follower and follower not in _AFTER_QUOTE:
-            raise _problem(source, stop, f'unexpected "{follower}" after a closing quote')
-        value = text[start + 1 : stop - 1]
-    else:
-        _check_length(source, start, stop, ending)
-        value = text[start:stop]
-    return _token(_ESCAPE.sub(_unescape, value) if "\\" in value else value, start, stop)
+class _Reader:
+    """The values of tokens, and the problems with them, in one source."""
+
+    def __init__(self, source: Source, text: str, expressions: Mapping[str, Expression]) -> None:
+        self.source = source
+        self.text = text
+        self.expressions = expressions
+
+    def parameter(self, start: int, stop: int, *, quoted: bool) -> Token:
+        """The word or string between two offsets."""
+        text = self.text
+        follower = text[stop : stop + 1]
+        if follower == FILLER:
+            follower = text[_PADDING.match(text, stop).end() :][:1]  # type: ignore[union-attr]  # it always matches
+        ending = 1 if follower in (";", "{") else 2  # white space is only noticed with what comes behind it
+        if quoted:
+            self.check_length(start + 1, stop - 1, ending + 1)
+            if follower and follower not in _AFTER_QUOTE:
+                raise self.problem(stop, f'unexpected "{follower}" after a closing quote')
+            value = text[start + 1 : stop - 1]
+        else:
+            self.check_length(start, stop, ending)
+            value = text[start:stop]
+        value = value.replace(FILLER, "")
+        if "\\" in value:
+            value = _ESCAPE.sub(_unescape, value)
+        if self.expressions and _OPAQUE.search(value):
+            parts = self.parts(value)
+            if len(parts) == 1 and isinstance(parts[0], str):
+                return _token(parts[0], start, stop)
+            return _token(Templated.of(parts), start, stop, parts)
+        return _token(value, start, stop)
+
+    def parts(self, value: str) -> list[str | Expression]:
+        """A value in its parts; an expression with one choice is that, and neighbouring constants are joined."""
+        parts: list[str | Expression] = [""]
+        for piece in _OPAQUE.split(value):
+            expression = self.expressions.get(piece)
+            if expression is not None and len(expression.choices) != 1:
+                parts += [expression, ""]
+            else:
+                parts[-1] = f"{parts[-1]}{piece if expression is None else expression.choices[0]}"
+        return [part for part in parts if part != ""] or [""]
+
+    def check_length(self, start: int, stop: int, ending: int) -> None:
+        """Refuse what does not fit into nginx's buffer with the ``ending`` bytes that must follow it."""
+        if (stop - start) * 4 < PARAMETER_LIMIT:  # a code point has at most four bytes
+            return
+        text = self.text[start:stop].replace(FILLER, "")
+        length = len(text.encode("utf-8", "surrogateescape"))
+        longest = PARAMETER_LIMIT - ending
+        if length > longest:
+            shown = self.source.text[start : start + 20]
+            raise self.problem(
+                start,
+                f'too long parameter "{shown}...": it has {length} bytes, and nginx takes at most {longest} here',
+            )
+
+    def unfinished(self, start: int) -> SyntaxProblem:
+        """The problem with a quote or a backslash that nothing closes."""
+        quote = self.text[start]
+        if quote == "\\":
+            return self.problem(start, 'unexpected end of file, expecting ";" or "}"')
+        return self.problem(start, f"unexpected end of file: the string that starts here has no closing {quote}")
+
+    def end_of_lua(self, opening: int) -> int:
+        """Offset just behind the brace that closes the Lua block opened at ``opening``.
+
+        Comments, strings and long brackets are skipped as by ``ngx_http_lua_lex`` of lua-nginx-module.
+        """
+        text = self.text
+        depth = 0
+        position = opening
+        while True:
+            match = _LUA_TOKEN.search(text, position)
+            if match is None:
+                break
+            position = match.end()
+            token = match.group()
+            if token == "{":
+                depth += 1
+            elif token == "}":
+                depth -= 1
+                if depth == 0:
+                    return position
+            elif match.group("level") is not None:
+                close = text.find(f"]{match.group('level')}]", position)
+                if close < 0:
+                    break
+                position = close + len(match.group("level")) + 2
+        raise self.problem(opening, "the Lua block that starts here has no closing brace")
+
+    def problem(self, offset: int, reason: str) -> SyntaxProblem:
+        """A reason that stands at an offset."""
+        return SyntaxProblem(self.source.position(offset).line, reason)
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -327,73 +519,27 @@ def _unescape(match: re.Match[str]) -> str:
     return _ESCAPED.get(character, character)
 
 
-def _check_length(source: Source, start: int, stop: int, ending: int) -> None:
-    """Refuse what does not fit into nginx's buffer with the ``ending`` bytes that must follow it."""
-    if (stop - start) * 4 < PARAMETER_LIMIT:  # a code point has at most four bytes
-        return
-    length = len(source.text[start:stop].encode("utf-8", "surrogateescape"))
-    longest = PARAMETER_LIMIT - ending
-    if length > longest:
-        shown = source.text[start : start + 20]
-        raise _problem(
-            source,
-            start,
-            f'too long parameter "{shown}...": it has {length} bytes, and nginx takes at most {longest} here',
-        )
-
-
-def _unfinished(source: Source, start: int) -> SyntaxProblem:
-    quote = source.text[start]
-    if quote == "\\":
-        return _problem(source, start, 'unexpected end of file, expecting ";" or "}"')
-    return _problem(source, start, f"unexpected end of file: the string that starts here has no closing {quote}")
-
-
-def _end_of_lua(source: Source, opening: int) -> int:
-    """Offset just behind the brace that closes the Lua block opened at ``opening``.
-
-    Comments, strings and long brackets are skipped as by ``ngx_http_lua_lex`` of lua-nginx-module.
-    """
-    text = source.text
-    depth = 0
-    position = opening
-    while True:
-        match = _LUA_TOKEN.search(text, position)
-        if match is None:
-            break
-        position = match.end()
-        token = match.group()
-        if token == "{":
-            depth += 1
-        elif token == "}":
-            depth -= 1
-            if depth == 0:
-                return position
-        elif match.group("level") is not None:
-            close = text.find(f"]{match.group('level')}]", position)
-            if close < 0:
-                break
-            position = close + len(match.group("level")) + 2
-    raise _problem(source, opening, "the Lua block that starts here has no closing brace")
-
-
-def _problem(source: Source, offset: int, reason: str) -> SyntaxProblem:
-    return SyntaxProblem(source.position(offset).line, reason)
-
-
-def _directives(source: Source, parent: Directive | None, statements: list[dict[str, Any]]) -> tuple[Directive, ...]:
+def _directives(
+    source: Source, parent: Directive | None, statements: list[dict[str, Any]], conditions: _Conditions
+) -> tuple[Directive, ...]:
     directives = []
     for statement in statements:
         first: Token = statement["directive"]
         directive = Directive(
             source,
             parent,
-            str(first),
-            tuple(map(str, statement["args"])),
+            _text(first),
+            tuple(map(_text, statement["args"])),
             (first.start, first.head_stop, first.end),
+            conditions.at(first.start),
         )
         block = statement.get("block")
         if block is not None:
-            directive.block = _directives(source, directive, block)
+            directive.block = _directives(source, directive, block, conditions)
         directives.append(directive)
     return tuple(directives)
+
+
+def _text(token: str) -> str:
+    parts = getattr(token, "parts", None)  # crossplane makes plain strings of an if's arguments
+    return str(token) if parts is None else Templated.of(parts)

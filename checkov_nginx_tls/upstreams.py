@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from checkov_nginx_tls.model import rewrite_levels
+from checkov_nginx_tls.model import always_holds, rewrite_levels
 from checkov_nginx_tls.modules import HANDLERS, MODULES
 from checkov_nginx_tls.targets import Target, Transport, is_loopback, may_be, name_in, targets, transport_of
 from checkov_nginx_tls.variables import Unfixed, Variables, constant
@@ -66,16 +66,20 @@ class Connection:
 
     def setting(self, name: str) -> Placed | None:
         """The directive in effect for one of the module's TLS settings: ``setting("verify")``."""
-        return self.block.scope.effective(f"{self.module.ssl_prefix}_{name}")
+        return self.block.scope.effective(f"{self.module.ssl_prefix}_{name}", self.placed.conditions)
+
+    def possible(self, name: str) -> list[Placed | None]:
+        """The directives one of which is in effect for a setting; see ``Block.possible``."""
+        return self.block.scope.possible(f"{self.module.ssl_prefix}_{name}", self.placed.conditions)
 
     def settings(self, name: str) -> list[Placed]:
         """All directives in effect for a setting that may be given several times."""
-        return self.block.scope.effective_all(f"{self.module.ssl_prefix}_{name}")
+        return self.block.scope.effective_all(f"{self.module.ssl_prefix}_{name}", self.placed.conditions)
 
     @property
     def fixed_name(self) -> Placed | None:
         """``*_ssl_name`` where it says anything else than the name in the target."""
-        return _fixed_name(self.block, self.module)
+        return _fixed_name(self.block, self.module, self.placed)
 
     @property
     def verify(self) -> Placed | None:
@@ -100,8 +104,7 @@ class Connection:
     @property
     def bundle(self) -> str:
         """The bundle in effect as written; "" where there is none, for an explicit empty value counts as none."""
-        placed = self.trusted_certificate
-        return placed.directive.args[0] if placed is not None and placed.directive.args else ""
+        return bundle_of(self.trusted_certificate)
 
     @property
     def tls_hosts(self) -> tuple[Value, ...]:
@@ -154,6 +157,11 @@ def flag(placed: Placed | None) -> Flag:
     return Flag.OFF if value == "off" else Flag.UNDECIDED
 
 
+def bundle_of(placed: Placed | None) -> str:
+    """The bundle that a directive names, "" for none."""
+    return placed.directive.args[0] if placed is not None and placed.directive.args else ""
+
+
 def idle_verification(found: Sequence[Connection]) -> dict[Connection, Placed]:
     """Connections that miss verification turned on for them in vain, with the directive that is in vain.
 
@@ -166,7 +174,7 @@ def idle_verification(found: Sequence[Connection]) -> dict[Connection, Placed]:
         if not one.handles:
             continue
         for name in _verification_meant(one):
-            placed = one.block.scope.effective(name)
+            placed = one.block.scope.effective(name, one.placed.conditions)
             if flag(placed) is Flag.ON and placed is not None and id(placed) not in used:
                 idle[one] = placed
     return idle
@@ -201,18 +209,20 @@ class _Finder:
         if not modules:
             return
         passes = [placed for placed in block.simple if placed.directive.name in HANDLERS and placed.directive.args]
-        answered = any(level.own("return") for level in rewrite_levels(block))
+        answers = [placed for level in rewrite_levels(block) for placed in level.own("return")]
         for module in modules:
             for placed in block.own(module.pass_directive):
                 if placed.directive.args:
-                    replaced = placed.directive.name in HANDLERS and placed is not passes[-1]
-                    yield self.connection(module, block, placed, handles=not (replaced or answered))
+                    given = placed.conditions
+                    later = passes[-1:] if placed.directive.name in HANDLERS and placed is not passes[-1] else []
+                    idle = any(always_holds([one.conditions], given) for one in [*later, *answers])
+                    yield self.connection(module, block, placed, handles=not idle)
 
     def connection(self, module: Module, block: Block, placed: Placed, *, handles: bool) -> Connection:
         argument = placed.directive.args[0]
         found = targets(module, self.variables.expand(argument, block))
         if module.tls_flag is not None:
-            transport = _switched_transport(block, module.tls_flag)
+            transport = _switched_transport(block, module.tls_flag, placed)
             found = tuple(Target(transport, target.host) for target in found)
         else:
             transport = transport_of(found)
@@ -225,7 +235,7 @@ class _Finder:
             loads_bundle=transport is Transport.TLS or (module.tls_flag is None and "$" in argument),
             handles=handles,
             groups=tuple(self.groups_for(module.family, [target.host for target in found])),
-            names=self.names(module, block, found),
+            names=self.names(module, block, placed, found),
         )
 
     def groups_for(self, family: str, hosts: Sequence[Value]) -> Iterator[Group]:
@@ -235,24 +245,24 @@ class _Finder:
             names.update(name for _family, name in self.groups if any(may_be(host, name) for host in hosts))
         yield from (self.groups[family, name] for name in sorted(names) if (family, name) in self.groups)
 
-    def names(self, module: Module, block: Block, found: tuple[Target, ...]) -> frozenset[Value]:
+    def names(self, module: Module, block: Block, passed: Placed, found: tuple[Target, ...]) -> frozenset[Value]:
         """``*_ssl_name`` without its port, or else the hosts' names (``ngx_http_upstream_ssl_name``)."""
         hosts = frozenset(name_in(target.host) for target in found if target.transport is not Transport.PLAINTEXT)
-        placed = _fixed_name(block, module)
+        placed = _fixed_name(block, module, passed)
         if placed is None:
             return hosts
         return frozenset(name_in(value) for value in self.variables.expand(placed.directive.args[0], block))
 
 
-def _fixed_name(block: Block, module: Module) -> Placed | None:
-    placed = block.scope.effective(f"{module.ssl_prefix}_name")
+def _fixed_name(block: Block, module: Module, passed: Placed) -> Placed | None:
+    placed = block.scope.effective(f"{module.ssl_prefix}_name", passed.conditions)
     if placed is None or not placed.directive.args or placed.directive.args[0] in ("$proxy_host", "${proxy_host}"):
         return None
     return placed
 
 
-def _switched_transport(block: Block, tls_flag: str) -> Transport:
-    value = flag(block.effective(tls_flag))
+def _switched_transport(block: Block, tls_flag: str, passed: Placed) -> Transport:
+    value = flag(block.effective(tls_flag, passed.conditions))
     if _is_udp(block):
         return Transport.PLAINTEXT
     if value is Flag.UNDECIDED:

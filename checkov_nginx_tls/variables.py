@@ -9,6 +9,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Final, Union
 
 from checkov_nginx_tls.model import ancestors, rewrite_levels
+from checkov_nginx_tls.syntax import Templated
+from checkov_nginx_tls.templates import Expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,11 +22,12 @@ class Unfixed(Enum):
     """A part of a value that the configuration does not fix.
 
     CLIENT is chosen by the client, MACHINE by neither the client nor anybody (an address, a port, the time),
-    and of UNKNOWN nothing can be said.
+    DEPLOYMENT by whoever renders the template, once; and of UNKNOWN nothing can be said.
     """
 
     CLIENT = "client"
     MACHINE = "machine"
+    DEPLOYMENT = "deployment"
     UNKNOWN = "unknown"
 
 
@@ -100,12 +103,16 @@ class Variables:
 
     def _expand(self, text: str, block: Block, active: frozenset[str]) -> frozenset[Value]:
         choices: list[frozenset[Value]] = []
-        position = 0
-        for match in _VARIABLE.finditer(text):
-            choices.append(frozenset({(text[position : match.start()],)}))
-            choices.append(self._values(match.group(1) or match.group(2), block, active))
-            position = match.end()
-        choices.append(frozenset({(text[position:],)}))
+        for part in text.parts if isinstance(text, Templated) else (text,):
+            if isinstance(part, Expression):
+                choices.append(self._filled_in(part, block, active))
+                continue
+            position = 0
+            for match in _VARIABLE.finditer(part):
+                choices.append(frozenset({(part[position : match.start()],)}))
+                choices.append(self._values(match.group(1) or match.group(2), block, active))
+                position = match.end()
+            choices.append(frozenset({(part[position:],)}))
         count = 1
         for choice in choices:
             count *= len(choice)
@@ -113,7 +120,14 @@ class Variables:
             return frozenset({UNKNOWN_VALUE})
         return frozenset(_join(part for value in combination for part in value) for combination in product(*choices))
 
+    def _filled_in(self, expression: Expression, block: Block, active: frozenset[str]) -> frozenset[Value]:
+        """What a template puts in the place of an expression; what it chooses itself is a constant to nginx."""
+        if not expression.choices:
+            return frozenset({(Unfixed.DEPLOYMENT,)})
+        return frozenset(value for choice in expression.choices for value in self._expand(choice, block, active))
+
     def _values(self, name: str, block: Block, active: frozenset[str]) -> frozenset[Value]:
+        from_environment = name.isupper()  # no variable of nginx's is; envsubst's are
         name = name.lower()
         if name in active:
             return frozenset({UNKNOWN_VALUE})
@@ -128,14 +142,15 @@ class Variables:
         if texts or not complete:
             values = frozenset(value for text in texts for value in self._expand(text, block, active))
             return values if complete else values | {UNKNOWN_VALUE}
-        if name == "scheme":
+        if name == "scheme" and not from_environment:
             return _schemes(block)
         if name == "request_uri" or (name in ("uri", "document_uri") and self._rewrites.starts_with_slash(block)):
             return frozenset({_PATH})
         of_location = name.isdigit() and _IN_MAP not in active
         if self._captures.get(name) or (of_location and _captured_path(int(name), block)):
             return frozenset({_PATH, ()})
-        return frozenset({self._builtin(name)})
+        value = self._builtin(name)
+        return frozenset({(Unfixed.DEPLOYMENT,) if from_environment and value == UNKNOWN_VALUE else value})
 
     def _builtin(self, name: str) -> Value:
         if name.isdigit() or name in self._captures or name in _CLIENT or name.startswith(_CLIENT_PREFIXES):

@@ -16,6 +16,7 @@ from checkov.common.models.enums import CheckResult
 from checkov_nginx_tls.analysis import analyse
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck
 from checkov_nginx_tls.checks.registry import registry
+from checkov_nginx_tls.deployments import DeployedFiles
 from checkov_nginx_tls.files import ScannedFiles, keep_all
 from checkov_nginx_tls.includes import IncludeResolver
 from checkov_nginx_tls.model import assemble
@@ -295,7 +296,7 @@ def _of_each_pass(directory: Path) -> list[_Opinion]:
     scanned = ScannedFiles([str(directory)], str(directory), keep_all)
     main = scanned.load(str(directory / "nginx.conf"))
     assert isinstance(main, ParsedFile)
-    configuration = assemble(main, IncludeResolver(scanned, [str(directory)]))
+    configuration = assemble(main, IncludeResolver(scanned, [str(directory)], DeployedFiles([], tuple)))
     found = connections(configuration)
     said: dict[tuple[Connection, CheckResult], set[str]] = {}
     for check in registry.builtin_checks():

@@ -55,7 +55,7 @@ def our_tokens(text: str) -> list[tuple[str, int, bool]]:
     comments: list[Comment] = []
     tokens = [
         (token.start, (str(token), source.position(token.start).line, quoted))
-        for token, quoted in tokenize(source, comments)
+        for token, quoted in tokenize(source, text, {}, comments)
     ]
     tokens += [(start, (f"#{text}", source.position(start).line, False)) for start, text in comments]
     return [token for _, token in sorted(tokens)]

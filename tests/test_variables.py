@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checkov_nginx_tls.deployments import DeployedFiles
 from checkov_nginx_tls.files import ScannedFiles
 from checkov_nginx_tls.includes import IncludeResolver
 from checkov_nginx_tls.model import assemble
@@ -24,7 +25,8 @@ TLS, PLAIN, OPEN = Transport.TLS, Transport.PLAINTEXT, Transport.UNDECIDED
 
 def connections_of(text: str, tmp_path: Path) -> tuple[Connection, ...]:
     file = parse(str(tmp_path / "x.conf"), "x.conf", text.encode())
-    return connections(assemble(file, IncludeResolver(ScannedFiles([str(tmp_path)], str(tmp_path)), [str(tmp_path)])))
+    scanned = ScannedFiles([str(tmp_path)], str(tmp_path))
+    return connections(assemble(file, IncludeResolver(scanned, [str(tmp_path)], DeployedFiles([], tuple))))
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,9 @@ def missing_includes(judgements: Sequence[Judgement]) -> str:
     names: dict[str, None] = {}
     for connection in connections_of(judgements):
         for placed in connection.block.missing_includes():
-            names.setdefault(f'"{placed.directive.args[0]}" ({placed.directive.place})')
+            directive = placed.directive
+            missing = directive.args[0] if directive.name == "include" else directive.name
+            names.setdefault(f'"{missing}" ({directive.place})')
     if not names:
         return ""
     return f" Not in the scanned tree, and so not looked at: {', '.join(names)}."

@@ -15,7 +15,7 @@ from checkov_nginx_tls.checks.base_upstream_check import (
 )
 from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
-from checkov_nginx_tls.upstreams import Flag
+from checkov_nginx_tls.upstreams import Flag, bundle_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,11 +77,12 @@ server {
             if connection.verify is None or connection.verification is not Flag.ON or not connection.loads_bundle:
                 continue
             keys = (connection.module.verify, connection.module.trusted_certificate)
-            if connection.bundle:
+            given = {bool(bundle_of(placed)) for placed in connection.possible("trusted_certificate")}
+            if given == {True}:
                 yield Judgement(CheckResult.PASSED, connection.placed, connection, keys)
                 continue
             hidden = next(connection.block.missing_includes(), None)
-            result = CheckResult.FAILED if hidden is None else CheckResult.UNKNOWN
+            result = CheckResult.FAILED if given == {False} and hidden is None else CheckResult.UNKNOWN
             yield Judgement(result, connection.verify, connection, keys)
 
     def explain(self, judgements: Sequence[Judgement]) -> str:

@@ -118,16 +118,23 @@ def _judge(connection: Connection) -> CheckResult | None:
 
 def _unaccounted_offs(configuration: Configuration, connections: Sequence[Connection]) -> Iterator[Placed]:
     """Explicit offs that may be in effect for connections outside the scanned tree, and for none inside."""
-    accounted = {id(connection.verify) for connection in connections}
+    accounted = {id(placed) for connection in connections for placed in connection.possible("verify")}
     used = {connection.module.verify for connection in connections}
     blocks = [block for block in configuration.root.walk() if not block.data]
-    hidden = {id(block.effective(name)) for block in blocks if block.unresolved for name in _verify_directives(block)}
+    hidden = {
+        id(placed)
+        for block in blocks
+        if block.unresolved
+        for name in _verify_directives(block)
+        for placed in block.possible(name)
+    }
     for block in blocks:
         bare = block is configuration.root and not configuration.complete
         for name in _verify_directives(block):
             for off in block.own(name)[-1:]:
                 reaches_unknown = id(off) in hidden or (bare and name not in used)
-                if flag(off) is Flag.OFF and id(off) not in accounted and reaches_unknown:
+                certain = flag(off) is Flag.OFF and not off.conditions
+                if certain and id(off) not in accounted and reaches_unknown:
                     yield off
 
 
@@ -136,7 +143,8 @@ def _offs_of_verified_clients(configuration: Configuration) -> Iterator[Placed]:
     for block in configuration.root.walk():
         for name, contexts in VERIFIES_BY_DEFAULT.items():
             if block.type in contexts:
-                yield from (placed for placed in block.own(name)[-1:] if flag(placed) is Flag.OFF)
+                offs = (placed for placed in block.own(name)[-1:] if flag(placed) is Flag.OFF)
+                yield from (placed for placed in offs if not placed.conditions)
 
 
 def _verify_directives(block: Block) -> list[str]:

@@ -1,0 +1,152 @@
+"""Every nginx configuration of a scan, from the files found to the blocks assembled."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from checkov_nginx_tls.deployments import DeployedFiles, Deployment, deployments, may_tell_deployments
+from checkov_nginx_tls.discovery import discover, is_main_file, may_be_prose, opens_connections
+from checkov_nginx_tls.files import Problem, ScannedFiles, Unreadable, keep_all, read
+from checkov_nginx_tls.includes import IncludeResolver, search_directories
+from checkov_nginx_tls.model import MAIN, Configuration, assemble, context_of
+from checkov_nginx_tls.syntax import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from checkov_nginx_tls.discovery import Candidate, Discovery
+    from checkov_nginx_tls.files import Keep
+    from checkov_nginx_tls.syntax import ParsedFile
+
+
+@dataclass(frozen=True)
+class Configurations:
+    """The configurations of a scan that open connections.
+
+    ``problems`` are the files that could not be read or parsed, ``warnings`` sentences for the log.
+    """
+
+    configurations: tuple[Configuration, ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+
+
+def find_configurations(root: str | None, files: Sequence[str] = (), keep: Keep = keep_all) -> Configurations:
+    """Find, parse and assemble the nginx configuration below ``root`` and in ``files``.
+
+    A file stands in the configurations that include it, or else on its own. Nothing outside ``root`` and the
+    directories of ``files`` is read; ``keep(directory, names)`` removes from ``names``, in place, what is left out.
+    """
+    found = discover(root, files, keep)
+    boundaries = [
+        *([root] if root is not None else []),
+        *(os.path.dirname(os.path.realpath(file)) for file in files),
+    ]
+    scanned = ScannedFiles(boundaries, root if root is not None else os.getcwd(), keep)
+    for candidate in found.candidates:
+        scanned.preload(candidate)
+    parsed, problems = _parsed(found.candidates, scanned)
+    resolvers = _Resolvers(
+        scanned, DeployedFiles(found.names, lambda: _deployments(found), os.path.realpath(root or os.sep))
+    )
+    return Configurations(
+        configurations=tuple(_assembled(parsed, resolvers)),
+        problems=(*found.problems, *problems),
+        warnings=found.warnings,
+    )
+
+
+def _parsed(candidates: Sequence[Candidate], scanned: ScannedFiles) -> tuple[list[ParsedFile], list[Problem]]:
+    parsed: list[ParsedFile] = []
+    problems: list[Problem] = []
+    for candidate in candidates:
+        file = scanned.load(candidate.id)
+        if not isinstance(file, Problem):
+            parsed.append(file)
+        elif (candidate.opens_connections and not may_be_prose(candidate.path)) or is_main_file(candidate):
+            problems.append(file)
+    return parsed, problems
+
+
+def _assembled(parsed: Sequence[ParsedFile], resolvers: _Resolvers) -> list[Configuration]:
+    mains = {file.source.id: file for file in parsed if context_of(file) == MAIN}
+    configurations = [assemble(file, resolvers.of(file)) for file in _outermost(mains, resolvers)]
+    reached = {name for configuration in configurations for name in configuration.files}
+    fragments = {file.source.id: file for file in parsed if file.source.id not in reached}
+    configurations += [assemble(file, resolvers.of(file)) for file in _outermost(fragments, resolvers)]
+    relevant = {file for one in configurations for file in one.files.values() if opens_connections(file)}
+    return [one for one in configurations if not one.assembled or not relevant.isdisjoint(one.files.values())]
+
+
+def _deployments(found: Discovery) -> tuple[Deployment, ...]:
+    """What the files of the scan, and the places of what is embedded in them, say about where files end up."""
+    texts: dict[str, str] = {}
+    for path in found.names:
+        if may_tell_deployments(os.path.basename(path)):
+            with suppress(Unreadable):
+                texts[path] = decode(read(path))
+    directories = {directory for path in found.names for directory in search_directories(path, os.sep)}
+    names = {*found.names, *directories}
+    embedded = (
+        Deployment(one.region.deployed, "", one.path, one.region.key, one.path, 1, unit=one.path)
+        for one in found.candidates
+        if one.region is not None and one.region.deployed
+    )
+    return (*deployments(texts, names.__contains__), *embedded)
+
+
+class _Resolvers:
+    """One resolver of includes for each file with which a configuration may begin."""
+
+    def __init__(self, scanned: ScannedFiles, deployed: DeployedFiles) -> None:
+        self._scanned = scanned
+        self._deployed = deployed
+        self._resolvers: dict[str, IncludeResolver] = {}
+
+    def of(self, file: ParsedFile) -> IncludeResolver:
+        source = file.source
+        if source.id not in self._resolvers:
+            directories = [os.path.dirname(source.path)]
+            if context_of(file) != MAIN:
+                directories = search_directories(source.path, self._scanned.boundary(source.path) or directories[0])
+            self._resolvers[source.id] = IncludeResolver(self._scanned, directories, self._deployed)
+        return self._resolvers[source.id]
+
+
+def _outermost(files: Mapping[str, ParsedFile], resolvers: _Resolvers) -> list[ParsedFile]:
+    """Files that no other one of them includes; of files that include each other in a circle, the first."""
+    includes = {name: _includes_of(file, resolvers.of(file)) for name, file in files.items()}
+    included = {target for path, targets in includes.items() for target in targets if target != path}
+    outermost = [file for path, file in files.items() if path not in included]
+    reached = _reachable(includes, (file.source.id for file in outermost))
+    for path, file in files.items():
+        if path not in reached:
+            outermost.append(file)
+            reached |= _reachable(includes, [path])
+    return outermost
+
+
+def _includes_of(file: ParsedFile, resolver: IncludeResolver) -> set[str]:
+    targets: set[str] = set()
+    pending = list(file.directives)
+    while pending:
+        directive = pending.pop()
+        pending.extend(directive.block or ())
+        if directive.name == "include" and len(directive.args) == 1:
+            found = resolver.resolve(directive) or ()
+            targets.update(loaded.source.id for loaded in found if not isinstance(loaded, Problem))
+    return targets
+
+
+def _reachable(includes: Mapping[str, set[str]], start: Iterable[str]) -> set[str]:
+    reached: set[str] = set()
+    pending = list(start)
+    while pending:
+        path = pending.pop()
+        if path not in reached:
+            reached.add(path)
+            pending.extend(includes.get(path, ()))
+    return reached

@@ -1,0 +1,84 @@
+"""What tells nginx configuration from all other text, before anything is parsed.
+
+A directive that opens a connection to an upstream, ended by ";", occurs in no other configuration format.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_WORDS: Final = (b"_pass", b"_ssl", b"js_", b"_by_lua", b"acme_issuer", b"mgmt")
+_NAME: Final = (
+    r"(?:proxy|grpc|uwsgi)_pass | (?:proxy|grpc|uwsgi|zone_sync)_ssl(?:_[a-z_]+)?"
+    r" | js_[a-z_]+ | [a-z_]+_by_lua(?:_file)?"
+)
+# What may follow is as long as nginx takes a parameter, and some comments. A tag of a template may stand in front.
+_CONNECTION: Final = re.compile(
+    rb"""(?mx)
+    (?: ^ | [;{}\r] | %%> ) [ \t\r]*
+    (?:
+        ["']? (?: %s ) ["']? [ \t\r\n]+ [^\s=:;] [^;]{0,20000} ;
+      | ["']? (?: mgmt | acme_issuer [ \t]+ [^\s{};]+ | [a-z_]+_by_lua_block (?: [ \t]+ \$\w+ )? ) ["']? [ \t\r\n]* \{
+    )
+    """
+    % _NAME.encode()
+)
+_DIRECTIVE: Final = re.compile(rf"(?x) {_NAME} | mgmt | acme_issuer | [a-z_]+_by_lua_block")
+_INCLUDE: Final = re.compile(rb"""(?m)(?:^|[;{}\r])[ \t\r]*["']?include["']?[ \t\r\n]+[^\s=:;][^;]{0,20000};""")
+_MAIN: Final = re.compile(rb"(?m)(?:^|[;{}])[ \t]*(?:http|events|stream)[ \t\r\n]*\{")
+_START: Final = re.compile(
+    rb"(?:[ \t\r\n]|#[^\n]*\n)*(?:server|http|events|stream|upstream [^\s{};]+|map [^{};\n]+)[ \t\r\n]*\{"
+)
+_SHEBANG: Final = re.compile(rb"#![ \t]*/")
+_UTF_8_MARK: Final = b"\xef\xbb\xbf"
+_UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+_HEAD: Final = 8192
+_TEXT_BYTES: Final = bytes({*range(32, 256), 8, 9, 10, 12, 13, 27})
+
+
+def may_show_connections(data: bytes) -> bool:
+    """Whether a word is in the bytes without which ``shows_connections`` is False: a cheap question."""
+    return any(word in data for word in _WORDS)
+
+
+def shows_connections(data: bytes) -> bool:
+    """Whether bytes hold a directive that this package judges."""
+    if data.startswith(_UTF_16_MARKS):
+        data = data.replace(b"\0", b"")
+    if is_script(data) or not may_show_connections(data):
+        return False
+    return _CONNECTION.search(data.removeprefix(_UTF_8_MARK)) is not None
+
+
+def shows_includes(data: bytes) -> bool:
+    """Whether bytes hold a directive that includes files."""
+    return b"include" in data and not is_script(data) and _INCLUDE.search(data) is not None
+
+
+def shows_main(data: bytes) -> bool:
+    """Whether bytes hold a block that stands in nginx's main file only."""
+    return _MAIN.search(data) is not None
+
+
+def starts_like_nginx(data: bytes) -> bool:
+    """Whether bytes begin with a block of nginx, comments left out."""
+    return _START.match(data) is not None
+
+
+def is_judged(name: str) -> bool:
+    """Whether the directive of this name is one that this package judges."""
+    return _DIRECTIVE.fullmatch(name) is not None
+
+
+def is_script(data: bytes) -> bool:
+    """Whether bytes begin like a script for an interpreter."""
+    return _SHEBANG.match(data) is not None
+
+
+def is_binary(data: bytes) -> bool:
+    """Whether bytes are no text; UTF-16 with its mark counts as text."""
+    if data.startswith(_UTF_16_MARKS):
+        return False
+    head = data[:_HEAD]
+    return len(head.translate(None, _TEXT_BYTES)) * 50 > len(head)

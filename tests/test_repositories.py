@@ -1,0 +1,455 @@
+"""Configuration as repositories keep it: templates, configuration inside other formats, deployed paths, dumps."""
+
+from __future__ import annotations
+
+import logging
+from textwrap import dedent
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from checkov.common.models.enums import CheckResult
+
+from checkov_nginx_tls.analysis import analyse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from checkov_nginx_tls.analysis import Analysis
+
+VERIFIED = "proxy_ssl_verify on; proxy_ssl_trusted_certificate /ca.pem; proxy_ssl_server_name on;"
+PASS = "proxy_pass https://backend.example.com;"
+
+
+def scan(root: Path, tree: Mapping[str, str]) -> Analysis:
+    for name, content in tree.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(content), encoding="utf-8")
+    return analyse(str(root))
+
+
+def verdicts(analysis: Analysis, root: Path) -> list[str]:
+    """``ID result file:line resource`` of all failed and undecided outcomes, and parsing errors."""
+    base = f"{root.resolve()}/"
+    words = {CheckResult.FAILED: "failed", CheckResult.UNKNOWN: "undecided"}
+    return [
+        f"{one.check.id[-2:]} {words[one.result]} {one.path.replace(base, '')}:{one.start_line} {one.resource}"
+        for one in analysis.outcomes
+        if one.result in words
+    ] + [f"{problem.path.replace(base, '')}:{problem.line}: {problem.reason}" for problem in analysis.problems]
+
+
+# templates
+
+
+class Template(NamedTuple):
+    """A template of a location's content, and what must come of it on its lines."""
+
+    name: str
+    text: str
+    expected: list[str]
+
+
+TEMPLATES = [
+    Template("the target is an expression", "proxy_pass {{ url }};", ["03 undecided 1 proxy_pass"]),
+    Template("the scheme is", "proxy_pass {{ scheme }}://backend;", ["03 undecided 1 proxy_pass"]),
+    Template("the host is", "proxy_pass https://{{ host }}:{{ port }};", ["03 failed 1 proxy_pass"]),
+    Template("the host is, verified", f"{VERIFIED} proxy_pass https://{{{{ host }}}};", []),
+    Template("the name is, verified", f"{VERIFIED} proxy_ssl_name {{{{ name }}}}; {PASS}", []),
+    Template("the bundle is", f"proxy_ssl_verify on; proxy_ssl_trusted_certificate {{{{ ca }}}}; {PASS}", []),
+    Template("the flag is", f"proxy_ssl_verify {{{{ verify }}}}; {PASS}", ["01 undecided 1 proxy_pass"]),
+    Template(
+        "a default off", f"proxy_ssl_verify {{{{ v | default('off') }}}}; {PASS}", ["01 failed 1 proxy_ssl_verify"]
+    ),
+    Template("a default on", f"{VERIFIED.replace('on', '{{ v | default(`on`) }}', 1)} {PASS}".replace("`", "'"), []),
+    Template("envsubst's default", f"proxy_ssl_verify ${{V:-off}}; {PASS}", ["01 failed 1 proxy_ssl_verify"]),
+    Template("envsubst", "proxy_pass ${BACKEND};", ["03 undecided 1 proxy_pass"]),
+    Template("a port of envsubst", "proxy_pass https://backend.example.com:$PORT;", ["03 failed 1 proxy_pass"]),
+    Template(
+        "an inline choice", "proxy_pass {% if s %}https{% else %}http{% endif %}://b;", ["03 failed 1 proxy_pass"]
+    ),
+    Template(
+        "arms that say the same",
+        f"""\
+        {{% if a %}}
+        proxy_ssl_verify off;
+        {{% else %}}
+        proxy_ssl_verify off;
+        {{% endif %}}
+        {PASS}
+        """,
+        ["01 failed 4 proxy_ssl_verify"],
+    ),
+    Template(
+        "arms that differ",
+        f"""\
+        {{{{ if .Verify }}}}
+        {VERIFIED}
+        {{{{ else }}}}
+        proxy_ssl_verify off;
+        {{{{ end }}}}
+        {PASS}
+        """,
+        ["01 undecided 6 proxy_pass"],
+    ),
+    Template(
+        "an arm without an else",
+        f"""\
+        <% if @verify %>
+        {VERIFIED}
+        <% end %>
+        {PASS}
+        """,
+        ["01 undecided 4 proxy_pass"],
+    ),
+    Template(
+        "a pass and its settings in the same arm",
+        f"""\
+        {{% if tls %}}
+        {PASS}
+        {VERIFIED}
+        {{% else %}}
+        proxy_pass http://backend.example.com;
+        {{% endif %}}
+        """,
+        [],
+    ),
+    Template(
+        "a pass and its settings under the same condition",
+        f"""\
+        {{% if tls %}}
+        {VERIFIED}
+        {{% endif %}}
+        {{% if tls %}}
+        {PASS}
+        {{% endif %}}
+        """,
+        [],
+    ),
+    Template(
+        "a pass and settings that exclude it",
+        f"""\
+        {{% if tls %}}
+        {PASS}
+        {{% else %}}
+        {VERIFIED}
+        {{% endif %}}
+        """,
+        ["03 failed 2 proxy_pass"],
+    ),
+    Template(
+        "a pass in each arm, neither replaced by the other",
+        """\
+        {% if tls %}
+        proxy_pass https://backend.example.com;
+        {% else %}
+        proxy_pass http://backend.example.com;
+        {% endif %}
+        """,
+        ["03 failed 2 proxy_pass"],
+    ),
+    Template(
+        "directives that only the deployment knows",
+        f"""\
+        {{{{ extra }}}}
+        {PASS}
+        """,
+        ["03 failed 2 proxy_pass"],
+    ),
+    Template(
+        "a bundle in one arm only",
+        f"""\
+        proxy_ssl_verify on;
+        {{% if ca %}}
+        proxy_ssl_trusted_certificate {{{{ ca }}}};
+        {{% endif %}}
+        {PASS}
+        """,
+        ["02 undecided 5 proxy_pass"],
+    ),
+    Template(
+        "a skip comment in a template's comment",
+        f"{{# checkov:skip=CKV_NGINX_CUSTOM_03:a test #}}\n{PASS}",
+        [],
+    ),
+    Template("percent signs", "proxy_pass https://%ip%:%port%;", ["03 failed 1 proxy_pass"]),
+    Template("angle brackets", "proxy_pass https://<host>;", ["03 failed 1 proxy_pass"]),
+    Template("at signs", "proxy_pass @SCHEME@://b;", ["03 undecided 1 proxy_pass"]),
+]
+
+
+@pytest.mark.parametrize("case", TEMPLATES, ids=lambda case: str(case.name))
+def test_templates(tmp_path: Path, case: Template) -> None:
+    body = dedent(case.text).rstrip("\n")
+    analysis = scan(tmp_path, {"site.conf.j2": f"location / {{ {body}\n}}\n"})
+    found = [line.replace("site.conf.j2:", "").replace("location(/).", "") for line in verdicts(analysis, tmp_path)]
+    assert found == case.expected
+
+
+def test_what_is_missing_is_named_as_written(tmp_path: Path) -> None:
+    analysis = scan(tmp_path, {"a.conf.j2": f"server {{ {{{{ extra }}}}\nlocation / {{ {PASS} }} }}"})
+    (outcome,) = [one for one in analysis.outcomes if one.result is CheckResult.FAILED]
+    assert 'Not in the scanned tree, and so not looked at: "{{ extra }}" (a.conf.j2:1)' in outcome.message
+
+
+def test_the_target_is_shown_as_written(tmp_path: Path) -> None:
+    analysis = scan(tmp_path, {"a.conf.j2": "location / { proxy_pass https://{{ host }}; }"})
+    (outcome,) = [one for one in analysis.outcomes if one.result is CheckResult.FAILED]
+    assert "https://{{ host }}" in outcome.message
+    assert outcome.code_block == ((1, "location / { proxy_pass https://{{ host }}; }\n"),)
+    assert outcome.start_column == 14
+
+
+# configuration inside other formats
+
+
+SNIPPET = "Ingress/web.metadata.annotations[nginx.ingress.kubernetes.io/configuration-snippet]"
+EMBEDDED = [
+    (
+        "deploy/cm.yaml",
+        """\
+        apiVersion: v1
+        kind: ConfigMap
+        metadata:
+          name: web
+        data:
+          nginx.conf: |
+            http {
+              server {
+                listen 80;
+                location / { proxy_pass https://backend.example.com; }
+              }
+            }
+        """,
+        ["03 failed 10 ConfigMap/web.data[nginx.conf]:http.server(_:80).location(/).proxy_pass"],
+    ),
+    (
+        "ingress.yaml",
+        """\
+        kind: Ingress
+        metadata:
+          name: web
+          annotations:
+            nginx.ingress.kubernetes.io/configuration-snippet: |
+              proxy_set_header X-A b;
+              proxy_ssl_verify off;
+        """,
+        [f"01 failed 7 {SNIPPET}:proxy_ssl_verify"],
+    ),
+    (
+        "quoted.yaml",
+        """\
+        kind: ConfigMap
+        metadata: {name: web}
+        data:
+          a.conf: "location / {\\n  proxy_pass \\"https://backend.example.com\\";\\n}\\n"
+        """,
+        ["03 failed 4 ConfigMap/web.data[a.conf]:location(/).proxy_pass"],
+    ),
+    (
+        "single.yaml",
+        """\
+        kind: ConfigMap
+        metadata: {name: web}
+        data:
+          a.conf: 'location / { proxy_pass https://backend.example.com; }'
+        """,
+        ["03 failed 4 ConfigMap/web.data[a.conf]:location(/).proxy_pass"],
+    ),
+    (
+        "skipped.yaml",
+        """\
+        kind: ConfigMap
+        metadata: {name: web}
+        data:
+          a.conf: |
+            location / {
+              # checkov:skip=CKV_NGINX_CUSTOM_03:a test
+              proxy_pass https://backend.example.com;
+            }
+        """,
+        [],
+    ),
+    (
+        "chart/templates/cm.yaml",
+        """\
+        {{- if .Values.enabled }}
+        kind: ConfigMap
+        metadata:
+          name: {{ include "x.name" . }}
+        data:
+          default.conf: |-
+            location / {
+              {{- if .Values.verify }}
+              proxy_ssl_verify on;
+              {{- else }}
+              proxy_ssl_verify off;
+              {{- end }}
+              proxy_pass https://backend.example.com;
+            }
+        {{- end }}
+        """,
+        ['01 undecided 13 ConfigMap/{{ include "x.name" . }}.data[default.conf]:location(/).proxy_pass'],
+    ),
+    (
+        "Dockerfile",
+        """\
+        FROM nginx
+        RUN cat > /etc/nginx/conf.d/default.conf <<'EOF'
+        server { location / { proxy_pass https://$host; } }
+        EOF
+        """,
+        ["03 failed 3 /etc/nginx/conf.d/default.conf:server(_:80).location(/).proxy_pass"],
+    ),
+    (
+        "setup.sh",
+        """\
+        #!/bin/sh
+        cat > /etc/nginx/conf.d/default.conf <<EOF
+        server { location / { proxy_pass https://$BACKEND; proxy_set_header Host \\$host; } }
+        EOF
+        """,
+        ["03 failed 3 /etc/nginx/conf.d/default.conf:server(_:80).location(/).proxy_pass"],
+    ),
+    (
+        "main.tf",
+        """\
+        resource "x" "web" {
+          content = <<-EOT
+            server { location / { proxy_pass https://${var.host}; } }
+          EOT
+        }
+        """,
+        ["03 failed 3 resource.x.web.content:server(_:80).location(/).proxy_pass"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "expected"), EMBEDDED, ids=[name for name, _, _ in EMBEDDED])
+def test_embedded_configuration(tmp_path: Path, name: str, text: str, expected: list[str]) -> None:
+    found = [line.replace(f"{name}:", "") for line in verdicts(scan(tmp_path, {name: text}), tmp_path)]
+    assert found == expected
+
+
+def test_a_configmaps_files_include_one_another(tmp_path: Path) -> None:
+    text = """\
+        kind: ConfigMap
+        metadata: {name: web}
+        data:
+          nginx.conf: |
+            http { server { include /etc/nginx/tls.conf; location / { proxy_pass https://b.example.com; } } }
+          tls.conf: |
+            proxy_ssl_verify off;
+        """
+    expected = ["01 failed cm.yaml:7 ConfigMap/web.data[tls.conf]:proxy_ssl_verify"]
+    assert verdicts(scan(tmp_path, {"cm.yaml": text}), tmp_path) == expected
+
+
+def test_a_broken_region_is_named(tmp_path: Path) -> None:
+    text = """\
+        kind: ConfigMap
+        metadata: {name: web}
+        data:
+          a.conf: |
+            location / {
+              proxy_pass https://backend.example.com;
+        """
+    (problem,) = scan(tmp_path, {"cm.yaml": text}).problems
+    assert "unexpected end of file" in problem.reason
+
+
+# dumps of nginx -T
+
+
+DUMP = """\
+nginx: the configuration file /etc/nginx/nginx.conf syntax is ok
+# configuration file /etc/nginx/nginx.conf:
+events {}
+http {
+    include conf.d/*.conf;
+}
+
+# configuration file /etc/nginx/conf.d/a.conf:
+server {
+    include snippets/tls.conf;
+    location / { proxy_pass https://backend.example.com; }
+}
+
+# configuration file /etc/nginx/snippets/tls.conf:
+proxy_ssl_verify off;
+"""
+
+
+@pytest.mark.parametrize("name", ["dump.txt", "nginx-T.out", "production.conf"])
+def test_dumps(tmp_path: Path, name: str) -> None:
+    expected = [f"01 failed {name}:15 /etc/nginx/snippets/tls.conf:proxy_ssl_verify"]
+    analysis = scan(tmp_path, {name: DUMP})
+    assert verdicts(analysis, tmp_path) == expected
+
+
+# includes by the paths on the target machine
+
+
+MAIN = "http {{ server {{ {} location / {{ proxy_pass https://b.example.com; }} }} }}"
+OFF = "proxy_ssl_verify off;\n"
+INCLUDES: list[tuple[str, dict[str, str], str]] = [
+    (
+        "by path suffix",
+        {"nginx/nginx.conf": MAIN.format("include /etc/nginx/snippets/tls.conf;"), "nginx/snippets/tls.conf": OFF},
+        "nginx/snippets/tls.conf",
+    ),
+    (
+        "of a template",
+        {"n/nginx.conf": MAIN.format("include /etc/nginx/snippets/tls.conf;"), "n/snippets/tls.conf.j2": OFF},
+        "n/snippets/tls.conf.j2",
+    ),
+    (
+        "by a Dockerfile",
+        {
+            "nginx.conf": MAIN.format("include /opt/proxy/settings.conf;"),
+            "Dockerfile": "FROM nginx\nCOPY rootfs/upstream.inc /opt/proxy/settings.conf\n",
+            "rootfs/upstream.inc": OFF,
+        },
+        "rootfs/upstream.inc",
+    ),
+    (
+        "by a compose file",
+        {
+            "nginx.conf": MAIN.format("include /opt/proxy/*.conf;"),
+            "compose.yaml": "services:\n  web:\n    image: nginx\n    volumes:\n      - ./settings:/opt/proxy:ro\n",
+            "settings/upstream.conf": OFF,
+        },
+        "settings/upstream.conf",
+    ),
+    (
+        "by a playbook",
+        {
+            "roles/web/templates/nginx.conf.j2": MAIN.format("include /opt/tls;"),
+            "roles/web/tasks/main.yml": "- name: TLS\n  template:\n    src: upstream.j2\n    dest: /opt/tls\n",
+            "roles/web/templates/upstream.j2": OFF,
+        },
+        "roles/web/templates/upstream.j2",
+    ),
+    (
+        "the nearest",
+        {
+            "a/nginx.conf": MAIN.format("include /etc/nginx/snippets/tls.conf;"),
+            "a/snippets/tls.conf": OFF,
+            "b/snippets/tls.conf": "proxy_ssl_verify on;\n",
+        },
+        "a/snippets/tls.conf",
+    ),
+]
+
+
+@pytest.mark.parametrize(("tree", "file"), [case[1:] for case in INCLUDES], ids=[case[0] for case in INCLUDES])
+def test_includes_by_deployed_path(tmp_path: Path, tree: dict[str, str], file: str) -> None:
+    assert verdicts(scan(tmp_path, tree), tmp_path) == [f"01 failed {file}:1 proxy_ssl_verify"]
+
+
+def test_how_an_include_was_resolved_can_be_asked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "checkov_nginx_tls.includes"):
+        scan(tmp_path, INCLUDES[-1][1])
+    (message,) = {record.message for record in caplog.records}
+    assert f"{tmp_path}/a/snippets/tls.conf (path suffix); also possible: {tmp_path}/b/snippets/tls.conf" in message

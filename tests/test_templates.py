@@ -1,0 +1,664 @@
+"""What a template's tags become, what its arms are, and that plain nginx stays as it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checkov_nginx_tls.syntax import SyntaxProblem, parse
+from checkov_nginx_tls.templates import FILLER, Case, Expression, Neutral, neutralise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from checkov_nginx_tls.syntax import Directive
+
+CORPUS = os.environ.get("NGINX_CORPUS", "")
+
+
+def shown(text: str) -> str:
+    """The neutral text without FILLERs, each opaque character as the number of its expression in brackets."""
+    neutral = neutralise(text)
+    assert len(neutral.text) == len(text)
+    result = neutral.text.replace(FILLER, "")
+    for number, character in enumerate(neutral.expressions):
+        result = result.replace(character, f"[{number}]")
+    return result
+
+
+def squeezed(text: str) -> str:
+    return " ".join(shown(text).split())
+
+
+def expressions(text: str) -> list[Expression]:
+    return list(neutralise(text).expressions.values())
+
+
+def choices(value: str) -> tuple[str, ...]:
+    (expression,) = expressions(f"listen {value};")
+    return expression.choices
+
+
+def cases(text: str) -> list[tuple[str, str, int, int, bool]]:
+    return [(text[start:end].strip(), *case) for start, end, case in neutralise(text).arms]
+
+
+PLAIN = [
+    "",
+    "server { listen 80; }",
+    "content_by_lua_block { local t = {{1,2},{3,4}} ngx.say(t) }",
+    'content_by_lua_block { local t = {{"a", "b"}, {c, d}} local u = {{}} local v = {{ x = 1 }} }',
+    "content_by_lua_block { local n = {#t} if a <b and c> d then end }\n# }\n#}",
+    "location ~ ^/[0-9]{2}$ { return 204; }",
+    'location ~ "^/(?<year>\\d{4})/(?P<month>\\d{2})" { return 204; }',
+    "rewrite ^/a /%E4%B8%AD%20and%20more break;",
+    'log_format x escape=json \'{"a":"$b","c":{"d":"$e"}}\';',
+    "server {# the first one\n listen 80;\n # location / {\n #}\n}",
+    "proxy_pass https://$host${request_uri};",
+    "log_format x\n  $host\n  ${uri};",
+    "location @named { return 200 '<html><body>a@b.org</body></html>'; }",
+    "${",
+]
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_plain_nginx_is_left_as_it_is(text: str) -> None:
+    assert neutralise(text) == Neutral(text, {}, ())
+
+
+@pytest.mark.parametrize(
+    "text", ["a {{ b;", "a {% if b;", "a <%= b;", "a {# b;", "{{! a", "{{/* a", "{% raw %} a;", "${A:-"]
+)
+def test_a_tag_without_end_is_left_as_it_is(text: str) -> None:
+    assert neutralise(text).text == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{{ x }}",
+        "{{- x -}}",
+        "{{{ x }}}",
+        "{{ x | f('}}') }}",
+        "{{ {'a': {'b': 1}}.x }}",
+        "{{\n  x\n}}",
+        "{{ .Values.x }}",
+        '{{ printf "%s}}" .x }}',
+        "<%= @x %>",
+        "<%= $x -%>",
+        "{% include 'x' %}",
+        "${X:-1}",
+        "%web_port%",
+        "<your port>",
+        "@PORT@",
+    ],
+)
+def test_an_expression_is_one_word(value: str) -> None:
+    assert shown(f"listen {value};\nserver_name a;") == "listen [0];\nserver_name a;"
+    assert shown(f'set $a "b{value}c" {value};') == 'set $a "b[0]c" [0];'
+    assert expressions(f"listen 1{value};")[0].text == value
+
+
+def test_the_same_expression_is_the_same_character() -> None:
+    assert shown("a {{ x }}:{{y}} {{x}} {{-  x }};") == "a [0]:[1] [0] [0];"
+
+
+def test_characters_of_the_input_are_kept() -> None:
+    given_expression = Expression("${X}", ())
+    neutral = neutralise(f'a \U000f0004{FILLER}{FILLER} "{FILLER}{{{{ x }}}}";', {"\U000f0004": given_expression})
+    assert neutral.text == f'a \U000f0004{FILLER}{FILLER} "{FILLER}\U000f0005{FILLER * 6}";'
+    assert neutral.expressions == {"\U000f0004": given_expression, "\U000f0005": Expression("{{ x }}", ())}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("{{ 'x' }}", ("x",)),
+        ('{{ "{{" }}', ("{{",)),
+        ("{{ 8443 }}", ("8443",)),
+        ("{{ x | default('off') }}", ("off",)),
+        ('{{ x|d("off", true) | quote }}', ("off",)),
+        ("{{ (x | default(8443)) }}", ("8443",)),
+        ("{{ x | default('  ') }}", ("",)),
+        ("{{ x or 'off' }}", ("off",)),
+        ("{{ salt['pillar.get']('a:b', 'off') }}", ("off",)),
+        ('{{ default "off" .Values.x }}', ("off",)),
+        ('{{ .Values.x | default "off" | quote }}', ("off",)),
+        ('{{ or .X "off" }}', ("off",)),
+        ('{{ coalesce .X (index .Y 1) "off" }}', ("off",)),
+        ('{{ getv "/k" "off" }}', ("off",)),
+        ('{{ keyOrDefault "k" "off" }}', ("off",)),
+        ("<%= @x || 'off' %>", ("off",)),
+        ("${X:-off}", ("off",)),
+        ("${X-off}", ("off",)),
+        ("${X:=off}", ("off",)),
+        ("${X:+on}", ("on", "")),
+        ("{{ 'on' if x == 'y' else 'off' }}", ("on", "off")),
+        ("{{ 'on' if x }}", ("on", "")),
+        ("{{ x | ternary('on', 'off') }}", ("on", "off")),
+        ('{{ ternary "on" "off" .x }}', ("on", "off")),
+        ('{{ .x | ternary "on" "off" }}', ("on", "off")),
+        ("<%= @x ? 'on' : 'off' %>", ("on", "off")),
+        ("{{ x }}", ()),
+        ("{{ x | default(y) }}", ()),
+        ("{{ x | default('a') ~ 'b' }}", ()),
+        ("{{ 'a' ~ x | default('b') }}", ()),
+        ("{{ x | default('a') | upper }}", ()),
+        ("{{ 'a' if x else 'b' if y else 'c' }}", ()),
+        ("<%= a ? 'x' : b ? 'y' : 'z' %>", ()),
+        ('<%= "a#{b}" %>', ()),
+        ("${X:-$Y}", ()),
+        ("${X:?unset}", ()),
+        ("%x_port%", ()),
+    ],
+)
+def test_an_expression_names_its_values(value: str, expected: tuple[str, ...]) -> None:
+    assert choices(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{ a }}\nlisten 80;", "[0];\nlisten 80;"),
+        ("{{ a }} {{ b }}\nlisten 80;", "[0]; [1];\nlisten 80;"),
+        ("s { {{ a }} }", "s { [0]; }"),
+        ("a b; {{ c }} # d\ne f;", "a b; [0]; # d\ne f;"),
+        ("# a {{ b }}\n{{ c }}\nd e;", "# a {{ b }}\n[0];\nd e;"),
+        ("{% include 'a' %} listen 80;", "[0]; listen 80;"),
+        ('{{ template "a" . }}\nlisten 80;', "[0];\nlisten 80;"),
+        ("{{> a }}\nlisten 80;", "[0];\nlisten 80;"),
+        ("<%= a %>\nlisten 80;", "[0];\nlisten 80;"),
+        ("%a_b%\nlisten 80;", "[0];\nlisten 80;"),
+        ("${EXTRA}\nlisten 80;", "[0];\nlisten 80;"),
+        ("$EXTRA\nlisten 80;", "[0];\nlisten 80;"),
+        ("{{ a }} {{ b }};", "[0] [1];"),
+        ("{{ a }}\n;", "[0]\n;"),
+        ("{{ a }}\n{ b c; }", "[0]\n{ b c; }"),
+        ("a\n{{ b }}\n;", "a\n[0]\n;"),
+        ("a '\n{{ b }}\n';", "a '\n[0]\n';"),
+        ("{{ a }}_pass b;", "[0]_pass b;"),
+        (
+            "a_by_lua_block {\n {{ b }}\n -- don't {\n}\n{{ c }}\nd e;",
+            "a_by_lua_block {\n [0]\n -- don't {\n}\n[1];\nd e;",
+        ),
+        ("a 'b'{{ c }};", "a 'b' [0];"),
+        ("{{ ansible_managed | comment }}\na b;", "                               \na b;"),
+    ],
+)
+def test_an_expression_in_a_statements_place_is_a_statement(text: str, expected: str) -> None:
+    assert shown(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a b; {# c #}\nd e;", "a b; # c d e;"),
+        ("{{- /* c */ -}}\nd e;", "# c d e;"),
+        ("{{! c }}\nd e;", "# c d e;"),
+        ("{{!-- c --}}", "# c"),
+        ("<%# c %>\n", "# c"),
+        ("{#\n  c\nd\n#}\n", "#c"),
+        ("a{# c #}\nb;", "a # c b;"),
+        ("a {# c #} b;", "a b;"),
+        ("a 'b{# c #}d' e;", "a 'bd' e;"),
+        ("a_by_lua_block { {# c #}\n}", "a_by_lua_block { }"),
+        ("{% comment %} it's {{ a }} {% endcomment %}b c;", "b c;"),
+        ("{% raw %}a {b{ c; {% endraw %}d e;", "a {b{ c; d e;"),
+        ("{% set a = 1 %}b c;\n{{ $a := 1 }}d e;", "b c; d e;"),
+        ("{%\n  set a\n=1 %}b c;", "b c;"),
+        ("> if a then\nb c;\n> end\n", "b c;"),
+    ],
+)
+def test_comments_and_control_are_nothing(text: str, expected: str) -> None:
+    assert squeezed(text) == expected
+    assert neutralise(text).text.count("\n") == text.count("\n")
+
+
+def test_skip_comments_of_templates_work() -> None:
+    text = "{# checkov:skip=CKV_X:reason #}\na b;"
+    (comment,) = parse("/x", "x", text.encode()).comments
+    assert comment.start == 0
+    assert comment.text.split(" ")[2] == "checkov:skip=CKV_X:reason"
+
+
+DIALECTS = {
+    "jinja": ("{% if a %}", "{% else %}", "{% endif %}"),
+    "trimming": ("{%- if a -%}", "{%+ else -%}", "{%- endif +%}"),
+    "lua": ("{% if a then %}", "{% else %}", "{% end %}"),
+    "go": ("{{ if .a }}", "{{ else }}", "{{ end }}"),
+    "with": ("{{- with .a -}}", "{{- else -}}", "{{- end -}}"),
+    "handlebars": ("{{#if a}}", "{{else}}", "{{/if}}"),
+    "mustache": ("{{# a }}", "{{^}}", "{{/ a }}"),
+    "erb": ("<% if @a -%>", "<%- else -%>", "<% end %>"),
+    "epp": ("<% if $a { -%>", "<% } else { -%>", "<% } -%>"),
+    "lines": ("\n> if a then\n", "\n> else\n", "\n> end\n"),
+}
+
+
+@pytest.mark.parametrize(("opening", "middle", "closing"), DIALECTS.values(), ids=DIALECTS)
+def test_every_dialect_has_arms(opening: str, middle: str, closing: str) -> None:
+    found = cases(f"{opening} v on; {middle} v off; {closing} x y;{opening}v on;{closing}")
+    (construct,) = {case[1] for case in found}
+    assert re.fullmatch(r"if [.@$]?a", construct)
+    assert [(text, *case) for text, _, *case in found] == [
+        ("v on;", 0, 2, True),
+        ("v off;", 1, 2, True),
+        ("v on;", 0, 2, False),
+    ]
+
+
+@pytest.mark.parametrize(("opening", "middle", "closing"), DIALECTS.values(), ids=DIALECTS)
+def test_every_dialect_has_values(opening: str, middle: str, closing: str) -> None:
+    text = f"v {opening}on{middle}off{closing};\nx y;"
+    assert squeezed(text).replace(" ;", ";") == "v [0]; x y;"
+    (expression,) = expressions(text)
+    assert expression.choices == ("on", "off")
+    assert neutralise(text).arms == ()
+
+
+A0, A1 = ("if a", 0, 2), ("if a", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{% if not a %}x y;{% endif %}", [("x y;", *A1, False)]),
+        ("{% if not (a) %}x y;{% else %}z z;{% endif %}", [("x y;", *A1, True), ("z z;", *A0, True)]),
+        ("{% unless a %}x y;{% endunless %}", [("x y;", *A1, False)]),
+        ("{{^a}}x y;{{/a}}", [("x y;", *A1, False)]),
+        ("{{#unless a}}x y;{{/unless}}", [("x y;", *A1, False)]),
+        ("<% if !$a { %>x y;<% } %>", [("x y;", "if $a", 1, 2, False)]),
+        ("{{ if not .a }}x y;{{ end }}", [("x y;", "if .a", 1, 2, False)]),
+        ("{% if a  ==  'b' %}x y;{% endif %}", [("x y;", 'if a == "b"', 0, 2, False)]),
+        ('{% if a != "b" %}x y;{% endif %}', [("x y;", 'if a == "b"', 1, 2, False)]),
+        ("{% if a is not defined %}x y;{% endif %}", [("x y;", "if a is defined", 1, 2, False)]),
+        ("{% if a not in b %}x y;{% endif %}", [("x y;", "if a in b", 1, 2, False)]),
+        ('{{ if ne .a "b" }}x y;{{ end }}', [("x y;", 'if eq .a "b"', 1, 2, False)]),
+        ("{% if a != b and c %}x y;{% endif %}", [("x y;", "if a != b and c", 0, 2, False)]),
+        ("{% if not a and c %}x y;{% endif %}", [("x y;", "if not a and c", 0, 2, False)]),
+        (
+            "{% if a %}x y;{% elif not b %}z z;{% endif %}",
+            [("x y;", "if a elif not b", 0, 3, False), ("z z;", "if a elif not b", 1, 3, False)],
+        ),
+        (
+            "{{ if .a }}x y;{{ else if .b }}z z;{{ else }}{{ end }}",
+            [
+                ("x y;", "if .a elif .b", 0, 3, True),
+                ("z z;", "if .a elif .b", 1, 3, True),
+                ("", "if .a elif .b", 2, 3, True),
+            ],
+        ),
+        (
+            "<% case a\n  when 1 %>x y;<% when 2 %>z z;<% end %>",
+            [(text, "if a when 1 elif a when 2", arm, 3, False) for arm, text in enumerate(["x y;", "z z;"])],
+        ),
+        (
+            "{% case a %} {% when 1 %}x y;{% when 2 %}z z;{% else %}u u;{% endcase %}",
+            [(text, "if a when 1 elif a when 2", arm, 3, True) for arm, text in enumerate(["x y;", "z z;", "u u;"])],
+        ),
+        (
+            "{% if a %}{% if b %}x y;{% endif %}{% endif %}",
+            [("{% if b %}x y;{% endif %}", *A0, False), ("x y;", "if b", 0, 2, False)],
+        ),
+        ("{% if a %}#{% endif %}x y; z z;\nu u;", [("#", *A0, False), ("x y; z z;", *A1, False)]),
+        ('{{ block "b" . }}{{ if .a }}x y;{{ end }}{{ end }}', [("x y;", "if .a", 0, 2, False)]),
+        ("{% if a %}x y;", []),
+        ("x y;{% endif %}{% else %}", []),
+    ],
+)
+def test_arms_say_what_they_test(text: str, expected: list[tuple[str, str, int, int, bool]]) -> None:
+    assert cases(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for s in ss %}x y;{% endfor %}",
+        "{{ range $s := .ss }}x y;{{ end }}",
+        "{{#each ss}}x y;{{/each}}",
+        "<% ss.each do |s| %>x y;<% end %>",
+        "<% $ss.each |$s| { %>x y;<% } %>",
+        "{% macro s(t) %}x y;{% endmacro %}",
+        '{{ define "s" }}x y;{{ end }}',
+    ],
+)
+def test_a_loop_or_macro_is_one_arm_of_its_own(text: str) -> None:
+    first, second = cases(text * 2)
+    assert first[1] != second[1]
+    assert first[2:] == second[2:] == (0, 2, False)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "{% for a in b %}{}{% endfor %}{}",
+        "{}{% set a = 1 %}{}",
+        "{% macro m(a) %}{}{% endmacro %}{}",
+        "{{ range .b }}{{ if .a }}x y;{{ end }}{{ end }}{{ if .a }}x y;{{ end }}",
+        "{{ with .b }}{{ if .a }}x y;{{ end }}{{ end }}{{ if .a }}x y;{{ end }}",
+        "{{#each b}}{{#if a}}x y;{{/if}}{{/each}}{{#if a}}x y;{{/if}}",
+    ],
+)
+def test_names_that_were_set_anew_are_others(between: str) -> None:
+    constructs = [case[1] for case in cases(between.replace("{}", "{% if a %}x y;{% endif %}"))]
+    first, second = [construct for construct in constructs if re.match(r"if \.?a\b", construct)]
+    assert first != second
+
+
+def test_names_that_a_loop_does_not_set_stay_the_same() -> None:
+    test = "{% if a %}x y;{% endif %}"
+    assert [case[1] for case in cases(f"{test}{{% for b in c %}}{test}{{% endfor %}}{test}")].count("if a") == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "values"),
+    [
+        ("p {% if a %}https{% else %}http{% endif %}://x;", "p [0]://x;", ("https", "http")),
+        ("listen 443{% if a %} http2{% endif %};", "listen 443 [0];", ("http2", "")),
+        ("p http{% if a %}s{% endif %}://x;", "p http[0]://x;", ("s", "")),
+        ("v {% if a %}on;{% else %}off;{% endif %} x y;", "v [0]; x y;", ("on", "off")),
+        ("l {% if a %}/x {{% else %}/y { {% endif %} x y; }", "l [0]{ x y; }", ("/x", "/y")),
+        ("v\n{% if a %}\n  on\n{% elif b %}\n  off\n{% endif %}\n;", "v [0] ;", ("on", "off", "")),
+        ("v {% if a %}{% if b %}x{% else %}y{% endif %}{% else %}z{% endif %};", "v [0];", ("x", "y", "z")),
+        ("v {% if a %}{{ 'x' }}y{% else %}{{ b | d('z') }}{% endif %};", "v [0];", ("xy", "z")),
+        ("v {% if a %}{{ b }}{% else %}z{% endif %};", "v [0];", ()),
+        ("v{% for b in c %} {{ b }}{% endfor %};", "v [0];", ()),
+        ("v '{% if a %}b; {% endif %}c';", "v '[0]c';", ("b; ", "")),
+        ("v {% if a %}'b'{% else %}\"c\"{% endif %};", "v [0];", ("b", "c")),
+        ("v {% if a %}b {% endif %}'c;d';", "v [0] 'c;d';", ("b", "")),
+        ("v 'b'{% if a %} 'c'{% endif %};", "v 'b' [0];", ("c", "")),
+        ("{% if a %}proxy{% else %}grpc{% endif %}_pass x;", "[0]_pass x;", ("proxy", "grpc")),
+        ("{% if a %}\n v\n{% else %}\n w\n{% endif %}\n on;", "[0] on;", ("v", "w")),
+        ("v b{% if a %} {% endif %};", "v b ;", None),
+        ("v {% case a %} {% when 1 %}x{% else %}y{% endcase %};", "v [0];", ("x", "y")),
+        ("v 443{% if a %} x;{% else %};\n w on;{% endif %} y z;", "v 443 [0]; w on; y z;", ("x", "")),
+        ("v {% if a %}{{ b }};{% else %}off; w on;{% endif %} y z;", "v [0]; w on; y z;", ()),
+        ("v{% if a %} x{% endif %}{% if b %} y{% endif %};", "v [0] [1];", ("x", "")),
+        ("v {% if a %}x;{% else %}{{ y }}{% if b %} z{% endif %};{% endif %}", "v [0];", ()),
+    ],
+)
+def test_a_construct_inside_one_statement_is_one_value(
+    text: str, expected: str, values: tuple[str, ...] | None
+) -> None:
+    assert squeezed(text) == expected
+    assert [one.choices for one in expressions(text)][:1] == ([] if values is None else [values])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{% if a %} s { x y; {% else %} t { z z; {% endif %} u u; }", "s { x y; z z; u u; }"),
+        ("{% if a %}h { s {{% else %}t { v {{% endif %} x y; } }", "h { s { x y; } }"),
+        ("s { {% if a %}x y; }{% else %}z z; }{% endif %}", "s { x y; z z; }"),
+        ("s { {% if a %}} x y;{% else %}} z z;{% endif %}", "s { } x y; z z;"),
+        ("s { {% if a %}} t { x y;{% else %}} u { z z;{% endif %} }", "s { } t { x y; z z; }"),
+        ("{{#if a}}s { {{/if}}x y;{{#if a}} }{{/if}}", "s { x y; }"),
+        ("{% if a %}s { x y; }{% else %}t { z z; }{% endif %}", "s { x y; } t { z z; }"),
+        ("{% if a %}{% if b %}s {{% else %}t {{% endif %}{% else %}u {{% endif %} x y; }", "s { x y; }"),
+        ("{% if a %}v on{% else %}x y; v off{% endif %};", "v on; x y; v off ;"),
+        ("{% if a %}v on{% else %}\n{{ x }}\nv off{% endif %};", "v on; [0]; v off ;"),
+        ("{% if a %}s {% if b %}x{% endif %} {{% else %}t {{% endif %} x y; }", "s [0] { x y; }"),
+    ],
+)
+def test_braces_balance_whatever_arm_is_rendered(text: str, expected: str) -> None:
+    assert squeezed(text) == expected
+
+
+def test_a_comment_in_one_arm_hides_nothing_of_another() -> None:
+    assert squeezed("{% if a %}# b{% else %}c d;{% endif %}\n{% if a %}e f; # g {% endif %}\n") == "c d; e f; # g"
+
+
+# Random templates, with what they render
+
+
+class Piece(NamedTuple):
+    """A template's text, and what it renders to for given conditions: words of statements, braces, names."""
+
+    template: str
+    render: Callable[[Mapping[str, bool]], str]
+
+
+CONDITIONS = ("a", "b", "c")
+
+
+def joined(pieces: list[Piece]) -> Piece:
+    return Piece(
+        "\n".join(piece.template for piece in pieces), lambda held: " ".join(one.render(held) for one in pieces)
+    )
+
+
+@st.composite
+def statements(draw: st.DrawFn, depth: int = 2) -> Piece:  # noqa: PLR0911
+    kinds = ["simple", "value"] + (["block", "choice", "negated", "chain", "heads"] if depth else [])
+    kind = draw(st.sampled_from(kinds))
+    condition, other = draw(st.permutations(CONDITIONS))[:2]
+    number = draw(st.integers(0, 99))
+    if kind == "simple":
+        return Piece(f"n{number} v;", lambda _: f"n{number} v;")
+    if kind == "value":
+        text = draw(
+            st.sampled_from(
+                [
+                    "n{} [if:{}]x[else]y[end];",
+                    "n{} z[if:{}] x[else] y[end];",
+                    "n{} [if:{}]x;[else]y;[end]",
+                    'n{} "[if:{}]x[else]y[end]";',
+                ]
+            )
+        ).format(number, condition)
+        plain = text.replace("z[", "z ").partition("[")[0].rstrip(' "z') if "z[" not in text else f"n{number} z"
+        quote = '"' if '"' in text else ""
+        return Piece(text, lambda held: f"{plain} {quote}{'x' if held[condition] else 'y'}{quote};")
+    body = joined(draw(st.lists(statements(depth=depth - 1), min_size=1, max_size=2)))
+    if kind == "block":
+        return Piece(f"b{number} {{\n{body.template}\n}}", lambda held: f"b{number} {{ {body.render(held)} }}")
+    if kind == "negated":
+        return Piece(
+            f"[if:not {condition}]\n{body.template}\n[end]", lambda held: "" if held[condition] else body.render(held)
+        )
+    rest = joined(draw(st.lists(statements(depth=depth - 1), min_size=1, max_size=2)))
+    if kind == "choice":
+        return Piece(
+            f"[if:{condition}]{body.template}[else]{rest.template}[end]",
+            lambda held: body.render(held) if held[condition] else rest.render(held),
+        )
+    if kind == "chain":
+        return Piece(
+            f"[if:{condition}] {body.template}\n[elif:{other}] {rest.template}[end]",
+            lambda held: body.render(held) if held[condition] else rest.render(held) if held[other] else "",
+        )
+    return Piece(
+        f"[if:{condition}] h{number} {{ [else] i{number} {{ {rest.template} [end] {body.template} }}",
+        lambda held: f"h{number} {{ {'' if held[condition] else rest.render(held)} {body.render(held)} }}",
+    )
+
+
+SYNTAX = {
+    "jinja": {"if": "{% if {} %}", "elif": "{% elif {} %}", "else": "{% else %}", "end": "{% endif %}"},
+    "go": {"if": "{{ if {} }}", "elif": "{{- else if {} -}}", "else": "{{ else }}", "end": "{{- end }}"},
+    "erb": {"if": "<% if {} -%>", "elif": "<% elsif {} %>", "else": "<%- else -%>", "end": "<% end %>"},
+}
+
+
+def written(template: str, dialect: str) -> str:
+    def tag(match: re.Match[str]) -> str:
+        return SYNTAX[dialect][match.group(1)].replace("{}", match.group(2) or "")
+
+    return re.sub(r"\[(if|elif|else|end)(?::([^\]]*))?\]", tag, template)
+
+
+def held_by(case: Case, held: Mapping[str, bool]) -> bool:
+    tests = case.construct[len("if ") :].split(" elif ")
+    first = next((number for number, test in enumerate(tests) if held[test]), len(tests))
+    return first == case.arm
+
+
+def read(neutral: Neutral, held: Mapping[str, bool]) -> Iterator[tuple[str, str]]:
+    """Names of the rendered statements with the name of the block around each, and what values they may have."""
+    blocks = [""]
+    for match in re.finditer(r'((?:"[^"]*"|[^;{}"])*)([;{}])', neutral.text):
+        text = match.group(1).replace(FILLER, "")
+        name = text.split()[0] if text.split() else ""
+        start = match.start() + len(match.group(1)) - len(match.group(1).lstrip())
+        if match.group(2) == "}":
+            blocks.pop()
+            continue
+        rendered = all(held_by(arm.case, held) for arm in neutral.arms if arm.start <= start < arm.end)
+        around = blocks[-1]
+        if match.group(2) == "{":
+            blocks.append(name.lstrip("hi"))
+        if rendered and not name.startswith(("h", "i")):
+            options = [neutral.expressions[char].choices for char in text if char in neutral.expressions]
+            yield around, name if not options else f"{name} {sorted(options[0])}"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(statements(), min_size=1, max_size=3).map(joined), st.sampled_from(sorted(SYNTAX)))
+def test_arms_hold_what_is_rendered(piece: Piece, dialect: str) -> None:
+    neutral = neutralise(written(piece.template, dialect))
+    for values in product([False, True], repeat=len(CONDITIONS)):
+        held = dict(zip(CONDITIONS, values))
+        expected = Neutral(re.sub(r'(n\d+) (?:z )?"?[xy]"?;', r"\1 value;", piece.render(held)), {}, ())
+        found = [(block, name.replace(" ['x', 'y']", "")) for block, name in read(neutral, held)]
+        assert sorted(found) == sorted(read(expected, held))
+
+
+# Any text
+
+
+TAGS = st.sampled_from(
+    "{{ }} {% %} {# #} <% %> <%= {{# {{/ {{^ {{! /* */ -- raw endraw if else elif endif end for in endfor x not -"
+    " ' \" ` ; { } \\ # $ ${ :- %a_b% <p> @AB@ _by_lua_block [[ ]] > range with".split(" ")
+)
+TEMPLATES = st.lists(st.one_of(TAGS, st.sampled_from(["\n", "\n"]), st.text(max_size=3)), max_size=40).flatmap(
+    lambda parts: st.sampled_from(["", " "]).map(lambda glue: glue.join(parts))
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(TEMPLATES)
+def test_any_text_keeps_its_length_and_lines(text: str) -> None:
+    neutral = neutralise(text)
+    assert len(neutral.text) == len(text)
+    for before, after in zip(text, neutral.text):
+        assert (after == "\n") <= (before == "\n")
+        assert before != "\n" or after in ("\n", FILLER, ";", " ", "{")
+        assert after in (before, FILLER, " ", ";", "{", "#") or after in neutral.expressions
+    assert list(neutral.arms) == sorted(neutral.arms, key=lambda arm: (arm.start, -arm.end))
+    assert all(0 <= start <= end <= len(text) and 0 <= case.arm < case.arms for start, end, case in neutral.arms)
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEMPLATES)
+def test_a_text_without_expressions_keeps_its_newlines(text: str) -> None:
+    neutral = neutralise(text)
+    if not neutral.expressions:
+        assert [char == "\n" for char in neutral.text] == [char == "\n" for char in text]
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "{{",
+        "{% if a %}",
+        "{% if a %}b {",
+        "a {% if b %}",
+        "a {% if b %}c{% endif %}",
+        "{% if a %}b;{% else %}c;",
+        "{{ x }}",
+        "{# ",
+        "{{/* ",
+        "{% raw %}",
+        "{{ ' {{ \" ",
+        "{% if a %}#{% endif %}b;",
+        "{{#a}}{{/b}}",
+        "<% a\n",
+        '"{% if a %}',
+        "${A:-${",
+    ],
+)
+def test_time_grows_with_the_text(unit: str) -> None:
+    """Quadratic work would take sixteen times as long for four times the text, and minutes for the longer one."""
+
+    def seconds(length: int) -> float:
+        start = time.perf_counter()
+        neutralise(unit * (length // len(unit)))
+        return time.perf_counter() - start
+
+    shorter = min(seconds(50_000) for _ in range(2))
+    assert seconds(200_000) < 12 * shorter + 0.5
+
+
+def test_deep_nesting_is_no_recursion() -> None:
+    text = "a " + "{% if b %}" * 5000 + "c" + "{% endif %}" * 5000 + ";"
+    assert squeezed(text) == "a [0];"
+    assert expressions(text)[0].choices == ("c", "")
+
+
+# Real files
+
+
+NATIVE = "nginx"
+NO_NGINX = {
+    "bunkerweb/src/common/core/crowdsec/misc/crowdsec.conf": "settings of another program",
+    "Nginx/php-webgui.conf": "settings of php-fpm",
+    "Nginx/php-www.conf": "settings of php-fpm",
+    "sites-available/ROLE_NAME.j2": "a template of a template, whose statements do not all end",
+}
+
+
+def templates_of_corpus() -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the native nginx files that hold tags."""
+    for line in Path(CORPUS, "manifest.tsv").read_text().splitlines()[1:]:
+        repository, _, name, kind = line.split("\t")
+        path = Path(CORPUS, "nginx", repository.replace("/", "__"), name)
+        if kind.startswith(NATIVE) and path.is_file():
+            data = path.read_bytes()
+            text = data.decode("utf-8", "surrogateescape")
+            if neutralise(text).text != text:
+                yield f"{repository}/{name}", data
+
+
+def plain_reading(text: str) -> set[tuple[int, str]]:
+    """Lines and names of the statements that stand on one line behind another's end, as seen without tags."""
+    found = set()
+    ended = True
+    for number, line in enumerate(text.split("\n"), 1):
+        bare = re.sub(r"\{\{.*?\}\}+|\{%.*?%\}|<%.*?%>|\{#.*?#\}", "", line)
+        match = re.fullmatch(r"\s*([a-z][a-z0-9]*_?[a-z][a-z0-9_]*)\s[^;{}#]*;\s*(?:#.*)?", bare)
+        if match and ended:
+            found.add((number, match.group(1)))
+        code = bare.partition("#")[0].strip()
+        ended = code[-1] in ";{}" if code else ended
+    return found
+
+
+@pytest.mark.skipif(not CORPUS, reason="NGINX_CORPUS does not name a directory with real files")
+def test_real_templates_are_read_as_they_stand() -> None:
+    seen, lost, refused = 0, [], {}
+    for name, data in templates_of_corpus():
+        seen += 1
+        try:
+            file = parse(f"/{name}", name, data)
+        except SyntaxProblem as problem:
+            refused[name] = f"{problem.line}: {problem.reason}"
+            continue
+        pending: list[Directive] = list(file.directives)
+        directives = set()
+        while pending:
+            directive = pending.pop()
+            directives.add((directive.line, directive.name))
+            pending += directive.block or ()
+        text = data.decode("utf-8", "surrogateescape")
+        lost += [(name, *missing) for missing in sorted(plain_reading(text) - directives)]
+    assert seen > 100
+    assert lost == []
+    assert {name: reason for name, reason in refused.items() if not name.endswith(tuple(NO_NGINX))} == {}
