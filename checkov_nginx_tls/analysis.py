@@ -242,7 +242,7 @@ class _Judge:
         check = self._checks[check_id]
         message, guideline = "", check.guideline
         if isinstance(check, BaseUpstreamCheck):
-            message = "" if result is CheckResult.PASSED else check.explain(group)
+            message = "" if result is CheckResult.PASSED else check.explain(group) + self._original_place(directive)
             guideline = check.guideline_of(group[0])
         connection = group[0].connection
         return self._record(
@@ -257,6 +257,14 @@ class _Judge:
             skip_reason,
             connection.block.type if connection is not None else "directive",
         )
+
+    def _original_place(self, directive: Directive) -> str:
+        """Where a directive of a dump, or of a file that a script writes, stands in the file on the machine."""
+        source = directive.source
+        if not source.key.startswith("/"):
+            return ""
+        first = source.position(self._files[source.id].extent[0]).line
+        return f" (line {directive.line - first + 1} of {source.key})"
 
     def _run_user_checks(self, checks: Sequence[BaseNginxCheck], configuration: Configuration, block: Block) -> None:
         checks = [check for check in checks if check.supports(block.type)]

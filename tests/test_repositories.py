@@ -386,6 +386,8 @@ def test_dumps(tmp_path: Path, name: str) -> None:
     expected = [f"01 failed {name}:15 /etc/nginx/snippets/tls.conf:proxy_ssl_verify"]
     analysis = scan(tmp_path, {name: DUMP})
     assert verdicts(analysis, tmp_path) == expected
+    (outcome,) = [one for one in analysis.outcomes if one.result is CheckResult.FAILED]
+    assert outcome.message.endswith(" (line 1 of /etc/nginx/snippets/tls.conf)")
 
 
 # includes by the paths on the target machine
