@@ -1,16 +1,24 @@
 """The command ``checkov-nginx-tls``.
 
-Exit codes: Checkov's own for ``scan``; 0 done and 2 could not run for the others.
+Exit codes: Checkov's own for ``scan``; 0 done and 2 could not run for the others. Errors are one line on standard
+error.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import shutil
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checkov_nginx_tls import __version__
+
+if TYPE_CHECKING:
+    from checkov_nginx_tls.checks.rule import Rule
 
 PROGRAM = "checkov-nginx-tls"
 POLICY_FILE = "checkov_nginx_tls_policies.py"
@@ -25,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["scan"]:
         return scan(arguments[1:])
     options = _parser().parse_args(arguments)
-    exit_code: int = options.run()
+    exit_code: int = options.run(options)
     return exit_code
 
 
@@ -42,12 +50,70 @@ def scan(arguments: list[str]) -> int:
         return Checkov(argv=list(arguments)).run() or 0
 
 
-def print_policies_directory() -> int:
+def explain(options: argparse.Namespace) -> int:
+    """Print the text of a rule, or a table of all; with ``--undecided`` what could not be decided, and why."""
+    if options.undecided is not None:
+        return list_undecided(options.undecided)
+    from checkov_nginx_tls.catalogue import rules as all_rules
+    from checkov_nginx_tls.explanations import as_json, as_markdown, as_text, table_as_markdown, table_as_text
+
+    rules = all_rules()
+    width = shutil.get_terminal_size().columns
+    if options.id is None:
+        texts = {
+            "text": lambda: table_as_text(rules, width),
+            "markdown": lambda: table_as_markdown(rules),
+            "json": lambda: json.dumps([as_json(rule) for rule in rules], indent=2),
+        }
+        print(texts[options.format]())
+        return 0
+    rule = next((rule for rule in rules if _names(options.id, rule)), None)
+    if rule is None:
+        return _error(f'there is no rule "{options.id}"; {PROGRAM} explain lists them all')
+    if options.format == "json":
+        print(json.dumps(as_json(rule), indent=2))
+    else:
+        print(as_markdown(rule) if options.format == "markdown" else as_text(rule, width), end="")
+    return 0
+
+
+def list_undecided(path: str) -> int:
+    """Print every connection below a directory, or in a file, that a rule could not decide, with the reason."""
+    if not os.path.exists(path):
+        return _error(f"{path} does not exist")
+    from checkov.common.models.enums import CheckResult
+
+    from checkov_nginx_tls.analysis import analyse
+
+    analysis = analyse(path) if os.path.isdir(path) else analyse(None, [path])
+    base = os.path.realpath(path if os.path.isdir(path) else os.curdir)
+    undecided = [outcome for outcome in analysis.outcomes if outcome.result is CheckResult.UNKNOWN]
+    for outcome in undecided:
+        place = os.path.relpath(outcome.path, base)
+        print(f"{place}:{outcome.start_line}: {outcome.check.id}: {outcome.resource}: {outcome.message}")
+    for problem in analysis.problems:
+        print(f"{os.path.relpath(problem.path, base)}:{problem.line}: not judged: {problem.reason}")
+    if not undecided and not analysis.problems:
+        print("nothing is undecided")
+    return 0
+
+
+def _names(name: str, rule: Rule) -> bool:
+    """Whether somebody means a rule: by its ID in any case, or by its number alone."""
+    number = rule.id.rpartition("_")[2]
+    return name.upper() == rule.id or name.zfill(len(number)) == number
+
+
+def _error(message: str) -> int:
+    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    return 2
+
+
+def print_policies_directory(_options: argparse.Namespace) -> int:
     """Print the directory for ``--external-checks-dir``; 2 if this installation has none."""
     directory = find_policies_directory(Path(__file__).resolve().parent)
     if directory is None:
-        print(f"{PROGRAM}: this installation has no policies directory; reinstall it", file=sys.stderr)
-        return 2
+        return _error("this installation has no policies directory; reinstall it")
     print(directory)
     return 0
 
@@ -66,6 +132,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     # "scan" never gets here with arguments: argparse would take those that are Checkov's for its own.
     commands.add_parser("scan", help="run checkov with the framework nginx; takes every argument of checkov")
+    explanation = commands.add_parser("explain", help="print the text of a rule, or a table of all rules")
+    explanation.add_argument("id", nargs="?", metavar="ID", help="CKV_NGINX_CUSTOM_03, or 3")
+    explanation.add_argument("--format", choices=("text", "json", "markdown"), default="text")
+    explanation.add_argument(
+        "--undecided", metavar="PATH", help="list the connections below PATH that no rule could decide, and why"
+    )
+    explanation.set_defaults(run=explain)
     policies = commands.add_parser("policies-dir", help="print the directory for checkov's --external-checks-dir")
     policies.set_defaults(run=print_policies_directory)
     return parser

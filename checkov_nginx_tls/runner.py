@@ -217,7 +217,7 @@ def _log(analysis: Analysis, paths: _Paths) -> None:
     if undecided:
         logger.warning(
             "%d nginx connection(s) undecided: a value that decides is not in the scanned files (a variable, an "
-            "include, a template expression). LOG_LEVEL=DEBUG lists them",
+            "include, a template expression). 'checkov-nginx-tls explain --undecided PATH' lists them",
             len({(outcome.path, outcome.resource) for outcome in undecided}),
         )
     if analysis.problems:

@@ -16,8 +16,11 @@ PROJECT = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
 
 
 def test_the_table_of_rules_is_complete_and_true() -> None:
-    rows = [line for line in README.splitlines() if line.startswith("| `CKV_NGINX_CUSTOM_")]
-    assert rows == [f"| `{check.id}` | {check.severity_name} | {check.name} |" for check in registry.builtin_checks()]
+    rows = [line for line in README.splitlines() if line.startswith("| [`CKV_NGINX_CUSTOM_")]
+    assert rows == [
+        f"| [`{check.id}`](policies/rules/{check.id}.md) | {check.severity_name} | {check.name} |"
+        for check in registry.builtin_checks()
+    ]
 
 
 def test_the_requirements_are_those_of_the_package() -> None:

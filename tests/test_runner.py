@@ -192,7 +192,7 @@ def test_undecided_connections_are_counted_in_one_warning(tmp_path: Path, caplog
     ours = [record for record in caplog.records if record.name == "checkov_nginx_tls.runner"]
     (warning,) = [record.getMessage() for record in ours if record.levelname == "WARNING"]
     assert warning.startswith("2 nginx connection(s) undecided")
-    assert "LOG_LEVEL=DEBUG" in warning
+    assert "checkov-nginx-tls explain --undecided PATH" in warning
     assert len([record for record in ours if record.levelname == "DEBUG"]) == 2
 
 

@@ -1,0 +1,17 @@
+"""All rules of this package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import checkov_nginx_tls.checks  # noqa: F401  # registers our checks
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck
+from checkov_nginx_tls.checks.registry import registry
+
+if TYPE_CHECKING:
+    from checkov_nginx_tls.checks.rule import Rule
+
+
+def rules() -> tuple[Rule, ...]:
+    """The rules in the order of their IDs."""
+    return tuple(check.rule for check in registry.builtin_checks() if isinstance(check, BaseUpstreamCheck))
