@@ -36,7 +36,13 @@ SAME_AS_HOST = "="
 
 QUOTED_NOTHING = '""'
 
-REQUEST_LIMIT = 12
+UNDOTTED_NAME = "backend"
+"""The name of a group for which nobody has a certificate."""
+
+TARGET_ADDRESS = "<target>"
+"""A client may name the address of an upstream that is written out somewhere."""
+
+REQUEST_LIMIT = 20
 """Requests for one pass beyond which knobs are left alone."""
 
 _KEYS = ("", "a", "b", "c", "d")
@@ -396,11 +402,11 @@ def _without(snippet: Snippet, name: str) -> Snippet:
 
 KNOBS: Mapping[str, tuple[str, ...]] = {
     "k": _KEYS,
-    "n": (BACKEND_NAME, OTHER_NAME, "backend"),
-    "xn": (BACKEND_NAME, OTHER_NAME, "backend"),
-    "cn": (BACKEND_NAME, OTHER_NAME, "backend"),
+    "n": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, TARGET_ADDRESS),
+    "xn": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, TARGET_ADDRESS),
+    "cn": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, TARGET_ADDRESS),
     "label": ("backend", "other"),
-    "host": (BACKEND_NAME, OTHER_NAME, "backend"),
+    "host": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, TARGET_ADDRESS),
     "s": ("https", "http"),
     "gs": ("grpcs", "grpc"),
     "us": ("suwsgi", "uwsgi"),

@@ -22,8 +22,8 @@ from checkov_nginx_tls.includes import IncludeResolver
 from checkov_nginx_tls.model import assemble
 from checkov_nginx_tls.syntax import ParsedFile
 from checkov_nginx_tls.upstreams import connections
-from nginx_oracle import NginxRefused
-from oracle_generator import GRPC, PROXY, STREAM, UWSGI, Case, Pass, Shot
+from nginx_oracle import NginxRefused, render
+from oracle_generator import GRPC, PROXY, STREAM, UNDOTTED_NAME, UWSGI, Case, Pass, Shot
 from oracle_scan import CHECK_PREFIX, failing_ids, write_for_scanner
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class _Attack:
         self._backends.pretend("impostor")
         for number, shot in sweep:
             self._fire(number, shot)
+        self._fire_in_pairs()
         return Behaviour(lacks_bundle=False, passes=self._seen)
 
     def _fire_alone(self, number: int, shot: Shot, identity: str) -> None:
@@ -141,6 +142,19 @@ class _Attack:
             self._fire(number, shot, alone=True)
             if identity in self._alone[number, shot] if one.changes_name else self._seen[number].served:
                 break
+
+    def _fire_in_pairs(self) -> None:
+        """Each request with one of several names right after one of every other pass: a refusal forgets sessions."""
+        changing = [(number, shot) for number, shot in self._shots if self._passes[number].changes_name]
+        served = {number: shot for number, shot in reversed(self._shots) if self._alone.get((number, shot))}
+        for identity in ("impostor", "wrong_name", "trusted"):
+            self._backends.clear()
+            self._backends.pretend(identity)
+            for number, shot in changing:
+                for other, first in served.items():
+                    if other != number:
+                        self._fire(other, first)
+                        self._fire(number, shot)
 
     def _fire_mixed(self) -> None:
         """Requests that may be plain or TLS, each without the connections of the others.
@@ -200,7 +214,8 @@ def _send(nginx: NginxRun, shot: Shot, has_arrived: Callable[[], bool]) -> None:
         connection = _TLS_CLIENT.wrap_socket(connection, server_hostname="client.test")
     with connection, contextlib.suppress(ConnectionError, ssl.SSLError):
         knobs = dict(shot.knobs)
-        connection.sendall(_client_hello(knobs["sni"]) if "sni" in knobs else _request(shot, knobs))
+        request = render(_request(shot, knobs), nginx.addresses)
+        connection.sendall(_client_hello(knobs["sni"]) if "sni" in knobs else request)
         connection.settimeout(_PATIENCE_SECONDS)
         deadline = time.monotonic() + _ANSWER_SECONDS
         while time.monotonic() < deadline:
@@ -222,7 +237,7 @@ def _tls_client() -> ssl.SSLContext:
 _TLS_CLIENT = _tls_client()
 
 
-def _request(shot: Shot, knobs: Mapping[str, str]) -> bytes:
+def _request(shot: Shot, knobs: Mapping[str, str]) -> str:
     arguments = {name: knobs[name] for name in ("k", "n", "label", "ip", "p") if name in knobs}
     for scheme in ("s", "gs", "us"):
         if scheme in knobs:
@@ -241,7 +256,7 @@ def _request(shot: Shot, knobs: Mapping[str, str]) -> bytes:
         lines.append(f"X-N: {knobs['xn']}")
     if "cn" in knobs:
         lines.append(f"Cookie: n={knobs['cn']}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+    return "\r\n".join(lines) + "\r\n\r\n"
 
 
 def _client_hello(name: str) -> bytes:
@@ -357,7 +372,8 @@ def disagreements(case: Case, behaviour: Behaviour, verdict: Verdict) -> Iterato
     ]
     found = bool(verdict.failing & SECURITY)
     if found and not any(unsafe):
-        found = not _accept_what_they_share(case, verdict, refused)
+        unclear = any(share and seen.exposed for share, seen in zip(verdict.may_share, behaviour.passes))
+        found = not unclear and not _accept_what_they_share(case, verdict, refused)
     if any(unsafe) != found:
         yield f"security: nginx {any(unsafe)}, scanner {sorted(verdict.failing & SECURITY)}"
     for one, seen, failing, bad, closed in zip(case.passes(), behaviour.passes, verdict.passes, unsafe, refused):
@@ -372,7 +388,8 @@ def disagreements(case: Case, behaviour: Behaviour, verdict: Verdict) -> Iterato
 def _accept_what_they_share(case: Case, verdict: Verdict, refused: Sequence[bool]) -> bool:
     """Whether 07 alone speaks, of connections that nobody here can abuse, as these bundles and names happen to be.
 
-    Nobody has a certificate that any of them accepts; or nobody who trusts the smaller bundle can use what is kept
+    Nobody has a certificate that any of them accepts, or that one of them wants in a group whose name is undotted; or
+    nobody who trusts the smaller bundle can use what is kept
     under the larger one: uwsgi keeps nothing, grpc uses what grpc keeps, and proxy what both keep.
     """
     together = list(zip(case.passes(), verdict.passes, refused))
@@ -382,6 +399,8 @@ def _accept_what_they_share(case: Case, verdict: Verdict, refused: Sequence[bool
     bundles = [(one, bundle.value) for one, _closed in flagged if (bundle := one.setting("trusted_certificate"))]
     careless = [_USES_KEPT_OF[one.family] for one, bundle in bundles if bundle == "root"]
     keepers = {one.family for one, bundle in bundles if bundle == "both"}
+    if any(UNDOTTED_NAME in one.names for one, _closed in flagged):
+        return True
     differ = bool(careless) and bool(keepers)
     return (differ and not any(keepers & used for used in careless)) or all(closed for _one, closed in flagged)
 
