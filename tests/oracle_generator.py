@@ -39,8 +39,8 @@ QUOTED_NOTHING = '""'
 UNDOTTED_NAME = "backend"
 """The name of a group for which nobody has a certificate."""
 
-TARGET_ADDRESS = "<target>"
-"""A client may name the address of an upstream that is written out somewhere."""
+TARGET_ADDRESSES = ("<target>", "<target:unix>")
+"""Addresses of upstreams, which a client may name where they are written out somewhere."""
 
 REQUEST_LIMIT = 20
 """Requests for one pass beyond which knobs are left alone."""
@@ -402,11 +402,11 @@ def _without(snippet: Snippet, name: str) -> Snippet:
 
 KNOBS: Mapping[str, tuple[str, ...]] = {
     "k": _KEYS,
-    "n": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, TARGET_ADDRESS),
-    "xn": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, TARGET_ADDRESS),
-    "cn": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, TARGET_ADDRESS),
+    "n": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, *TARGET_ADDRESSES),
+    "xn": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, *TARGET_ADDRESSES),
+    "cn": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, *TARGET_ADDRESSES),
     "label": ("backend", "other"),
-    "host": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, TARGET_ADDRESS),
+    "host": (BACKEND_NAME, OTHER_NAME, UNDOTTED_NAME, *TARGET_ADDRESSES),
     "s": ("https", "http"),
     "gs": ("grpcs", "grpc"),
     "us": ("suwsgi", "uwsgi"),

@@ -23,7 +23,7 @@ from checkov_nginx_tls.model import assemble
 from checkov_nginx_tls.syntax import ParsedFile
 from checkov_nginx_tls.upstreams import connections
 from nginx_oracle import NginxRefused, render
-from oracle_generator import GRPC, PROXY, STREAM, UNDOTTED_NAME, UWSGI, Case, Pass, Shot
+from oracle_generator import GRPC, PROXY, STREAM, TARGET_ADDRESSES, UNDOTTED_NAME, UWSGI, Case, Pass, Shot
 from oracle_scan import CHECK_PREFIX, failing_ids, write_for_scanner
 
 if TYPE_CHECKING:
@@ -107,8 +107,13 @@ class _Attack:
         self._rounds = 2 if case.http.double_members or case.stream.double_members else 1
         self._plain: set[tuple[int, Shot]] = set()
         self._alone: dict[tuple[int, Shot], set[str]] = {}
+        unwritten = {address for address in TARGET_ADDRESSES if not any(address in one.text for one in self._passes)}
         self._shots = [
-            (number, shot) for number, one in enumerate(self._passes) if not one.dead for shot in one.requests()
+            (number, shot)
+            for number, one in enumerate(self._passes)
+            if not one.dead
+            for shot in one.requests()
+            if unwritten.isdisjoint(dict(shot.knobs).values())
         ]
 
     def play(self) -> Behaviour:
