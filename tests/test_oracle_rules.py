@@ -418,6 +418,14 @@ SHARED = (
     _changing("without a pool", "keepalive 0;", ""),
     _changing("that are one in two cases", "keepalive 4;", "", "BACKEND.test", ""),
     Attack(
+        "a name and a scheme that change together",
+        "map $arg_k $n { default backend.test; a other.test; } map $arg_k $s { default https; a http; }"
+        " SERVER location / { ON @ssl_name $n; proxy_pass $s://backend.test; } }",
+        "",
+        requests=gets("/", "/?k=a", "/"),
+        since=_LOCAL,
+    ),
+    Attack(
         "an if that sets another name has a pool of its own",
         "SERVER location / { set $n backend.test; if ($arg_k) { set $n other.test; } ON @ssl_name $n;"
         f" {_PASS} }} }}",

@@ -167,8 +167,8 @@ def _shared_connections(relevant: Sequence[Connection]) -> Iterator[Judgement]:
 
 
 def _changes_together(connection: Connection) -> bool:
-    """Whether both group and name depend on the request, so that each group may always be used with one name."""
-    return connection.fixed_name is not None and len(connection.names) > 1 and len(connection.tls_hosts) > 1
+    """Whether name and target depend on the request, so that each target may always be used with one name."""
+    return connection.fixed_name is not None and len(connection.names) > 1 and len(connection.targets) > 1
 
 
 def _differing(group: Group, sharing: Sequence[Connection]) -> Iterator[Connection]:
