@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import checkov_nginx_tls.checks  # noqa: F401  # registers our checks
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck
 from checkov_nginx_tls.checks.registry import registry
+from checkov_nginx_tls.kubernetes.catalogue import KUBERNETES_RULES
 
 if TYPE_CHECKING:
     from checkov_nginx_tls.checks.rule import Rule
@@ -14,4 +15,5 @@ if TYPE_CHECKING:
 
 def rules() -> tuple[Rule, ...]:
     """The rules in the order of their IDs."""
-    return tuple(check.rule for check in registry.builtin_checks() if isinstance(check, BaseUpstreamCheck))
+    nginx = (check.rule for check in registry.builtin_checks() if isinstance(check, BaseUpstreamCheck))
+    return (*nginx, *(rule.rule for rule in KUBERNETES_RULES))

@@ -14,7 +14,7 @@ CWE_PAGE: Final = "https://cwe.mitre.org/data/definitions/{}.html"
 
 
 class Section(NamedTuple):
-    """A part of a rule's text: a paragraph, a list where ``items`` holds any, and nginx configuration."""
+    """A part of a rule's text: a paragraph, a list where ``items`` holds any, and an example."""
 
     title: str
     text: str = ""
@@ -64,7 +64,7 @@ def as_markdown(rule: Rule) -> str:
         if section.items:
             lines += [*(f"- {item}" for item in section.items), ""]
         if section.code:
-            lines += ["```nginx", *section.code.splitlines(), "```", ""]
+            lines += [f"```{rule.language}", *section.code.splitlines(), "```", ""]
     return "\n".join(lines)
 
 
@@ -77,6 +77,7 @@ def as_json(rule: Rule) -> dict[str, Any]:
         "guideline": rule.guideline,
         "cwe": rule.cwe,
         "benchmarks": list(rule.benchmarks),
+        "language": rule.language,
         "what": rule.what,
         "why": rule.why,
         "example": rule.example,
@@ -106,6 +107,12 @@ def table_as_markdown(rules: Iterable[Rule], pages: str = "") -> str:
 
 
 def _suppression(rule: Rule) -> str:
+    if rule.language == "yaml":
+        return (
+            f'Add the annotation checkov.io/skip1: "{rule.id}=REASON" to the object that the finding names '
+            "(skip2, skip3 and so on for more rules); comments do not skip in Kubernetes objects. In Terraform write "
+            f"the comment # checkov:skip={rule.id}:REASON inside the resource."
+        )
     return (
         f"Write the comment # checkov:skip={rule.id}:REASON on the directive that the finding points to, or on its own "
         "line directly above it; first in a block it covers the whole block."

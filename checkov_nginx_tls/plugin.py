@@ -9,6 +9,9 @@ the hook where it is received.
 
 Way two, ``checkov-nginx-tls scan``: ``register_framework`` adds a runner before Checkov reads its arguments.
 
+The rules about Kubernetes objects are checks of Checkov's own kubernetes and terraform runners (helm and kustomize
+render for the former), registered when such a runner has something to judge.
+
 What is changed in Checkov, here and nowhere else; where a version has no such attribute, its own behaviour
 stays and a warning says so:
 
@@ -16,6 +19,9 @@ stays and a warning says so:
 - ``Sarif._create_results``: a record's details would become SARIF attachments, which the schema refuses. For
   nginx results they become the message, which otherwise repeats the title of the rule.
 - ``docs_generator.get_checks``: ``--list`` knows Checkov's own registries only (way two).
+- ``check_definitions`` of the kubernetes runner and ``check_tf_definition`` of the terraform runners: they show a
+  check one object at a time. A context around them registers our checks, knows the other objects, and adds to the
+  report what a record says about its own case.
 """
 
 from __future__ import annotations
@@ -42,14 +48,13 @@ from checkov.common.bridgecrew.integration_features.integration_feature_registry
     integration_feature_registry,
 )
 from checkov.common.bridgecrew.platform_integration import bc_integration
-from checkov.common.output.report import merge_reports
+from checkov.common.output.report import Report, merge_reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType, ModuleType
 
     from checkov.common.output.record import Record
-    from checkov.common.output.report import Report
     from checkov.common.typing import _BaseRunner
     from checkov.runner_filter import RunnerFilter
 
@@ -76,6 +81,7 @@ def activate(policy_file: str) -> None:
         if not _resolves_in_main_process(policy_file):
             raise ImportError("it is not installed where Checkov runs, only found beside the policy file")
         _register_feature()
+        _surround_runners()
         if multiprocessing.parent_process() is not None:
             _notify_main_process()
 
@@ -84,6 +90,7 @@ def register_framework() -> None:
     """Add the framework "nginx" to Checkov in this process, before its arguments are read (way two)."""
     from checkov import docs_generator, main
 
+    from checkov_nginx_tls.kubernetes import checkov_checks
     from checkov_nginx_tls.runner import Runner
 
     with _lock:
@@ -93,6 +100,8 @@ def register_framework() -> None:
         setattr(CheckType, "NGINX", CHECK_TYPE)  # noqa: B010
         _register_category()
         main.DEFAULT_RUNNERS.append(Runner())
+        _surround_runners()
+        checkov_checks.register()
         _improve_sarif()
         _improve_list(docs_generator)
 
@@ -298,6 +307,40 @@ def _warn_about_version(attribute: str, consequence: str) -> None:
     logger.warning("checkov-nginx-tls: this version of Checkov has no %s; %s", attribute, consequence)
 
 
+def _surround_runners() -> None:
+    """Let the rules about Kubernetes objects run in Checkov's own runners; idempotent and cheap."""
+    from checkov.kubernetes.runner import Runner as KubernetesRunner
+    from checkov.terraform.plan_runner import Runner as PlanRunner
+    from checkov.terraform.runner import Runner as TerraformRunner
+
+    _surround(KubernetesRunner, "check_definitions")
+    _surround(TerraformRunner, "check_tf_definition")
+    _surround(PlanRunner, "check_tf_definition")
+
+
+def _surround(runner: type, method: str) -> None:
+    """Let the rules about Kubernetes objects know, during a method of a runner, all objects of its definitions."""
+    original = vars(runner).get(method)
+    if original is None:
+        name = f"{runner.__module__}.{runner.__name__}.{method}"
+        _warn_about_version(name, "Kubernetes objects are not judged")
+        return
+    if hasattr(original, "__wrapped__"):
+        return
+
+    @wraps(original)
+    def surrounded(self: Any, *args: Any, **kwargs: Any) -> Any:
+        from checkov_nginx_tls.kubernetes import checkov_checks
+
+        with _lock:
+            checkov_checks.register()
+        report = next(value for value in (*args, *kwargs.values()) if isinstance(value, Report))
+        with checkov_checks.scan_of(self.definitions, report):
+            return original(self, *args, **kwargs)
+
+    setattr(runner, method, surrounded)
+
+
 def _improve_sarif() -> None:
     """Make what a record says about its own case the message of its SARIF result; idempotent."""
     from checkov.common.output.sarif import Sarif
@@ -317,9 +360,8 @@ def _improve_sarif() -> None:
             for report in reports:
                 self.reports = [report]
                 part = original(self)
-                if report.check_type == CHECK_TYPE:
-                    records = itertools.chain(report.failed_checks, report.skipped_checks)
-                    _use_details_as_messages(records, part)
+                records = itertools.chain(report.failed_checks, report.skipped_checks)
+                _use_details_as_messages(records, part, all_ours=report.check_type == CHECK_TYPE)
                 results += part
         finally:
             self.reports = reports
@@ -328,12 +370,13 @@ def _improve_sarif() -> None:
     setattr(Sarif, "_create_results", create_results)  # noqa: B010
 
 
-def _use_details_as_messages(records: Iterable[Record], results: list[dict[str, Any]]) -> None:
-    """Rewrite the SARIF results of these records, one each and in their order, in place."""
+def _use_details_as_messages(records: Iterable[Record], results: list[dict[str, Any]], *, all_ours: bool) -> None:
+    """Rewrite the SARIF results of our records among these, one each and in their order, in place."""
     for record, result in zip(records, results):
-        result["attachments"] = []
-        if record.details:
-            result["message"] = {"text": " ".join(record.details)}
+        if all_ours or record.check_class.startswith(f"{PACKAGE}."):
+            result["attachments"] = []
+            if record.details:
+                result["message"] = {"text": " ".join(record.details)}
 
 
 def _improve_list(docs_generator: ModuleType) -> None:
@@ -347,13 +390,21 @@ def _improve_list(docs_generator: ModuleType) -> None:
     def get_checks(
         frameworks: list[str] | None = None, *args: object, **kwargs: Iterable[str]
     ) -> list[tuple[str, ...]]:
-        rows: list[tuple[str, ...]] = original(frameworks, *args, **kwargs)
+        rows: list[tuple[str, ...]] = [_with_link(row) for row in original(frameworks, *args, **kwargs)]
         wanted = kwargs.get("filtered_policy_ids") or []
         if {"all", CHECK_TYPE}.intersection(frameworks or ["all"]):
             rows += [row for row in _list_rows() if not wanted or row[0] in wanted]
         return sorted(rows, key=docs_generator.get_compare_key)
 
     setattr(docs_generator, "get_checks", get_checks)  # noqa: B010
+
+
+def _with_link(row: tuple[str, ...]) -> tuple[str, ...]:
+    """A row of ``--list``; Checkov links all checks to its own repository, ours are documented elsewhere."""
+    from checkov_nginx_tls.kubernetes.catalogue import KUBERNETES_RULES
+
+    links = {rule.rule.id: rule.rule.guideline for rule in KUBERNETES_RULES}
+    return (*row[:-1], links[row[0]]) if row[0] in links else row
 
 
 def _list_rows() -> list[tuple[str, ...]]:

@@ -15,7 +15,7 @@ class Rule:
     ``severity`` is LOW, MEDIUM or HIGH; ``guideline`` the documentation of the directive to set; ``cwe`` a number
     of the Common Weakness Enumeration; ``benchmarks`` the items that ask for the same. The text: ``what`` the
     rule looks at, ``why`` it matters, an ``example`` that fails, what to ``use_instead``, and what ``nginx`` does
-    exactly, with the source.
+    exactly, with the source. ``language`` is that of the examples: "nginx", or "yaml" for Kubernetes objects.
     """
 
     id: str
@@ -29,3 +29,4 @@ class Rule:
     example: str
     use_instead: str
     nginx: str
+    language: str = "nginx"

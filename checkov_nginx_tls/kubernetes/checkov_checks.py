@@ -1,0 +1,241 @@
+"""The rules as checks of Checkov's kubernetes and terraform runners; the only module here that knows them.
+
+Checkov hands a check one object at a time. ``scan_of`` is around a whole scan of one of its runners and knows the
+other objects; each check asks ``_scan`` for them. Runners may share a process, in threads.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from checkov.common.bridgecrew.severities import get_severity
+from checkov.common.models.enums import CheckCategories, CheckResult
+from checkov.kubernetes.checks.resource.base_spec_check import BaseK8Check
+from checkov.kubernetes.checks.resource.registry import registry
+from checkov.runner_filter import RunnerFilter
+from checkov.terraform.checks.resource.base_resource_check import BaseResourceCheck
+
+from checkov_nginx_tls.kubernetes.catalogue import KUBERNETES_RULES
+from checkov_nginx_tls.kubernetes.kubernetes_rule import Judgement, gravest
+from checkov_nginx_tls.kubernetes.objects import Objects, object_of
+from checkov_nginx_tls.kubernetes.terraform import objects_in, resource_types
+from checkov_nginx_tls.kubernetes.values import mapping, sequence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from checkov.common.output.record import Record
+    from checkov.common.output.report import Report
+    from checkov.common.typing import _CheckResult, _SkippedCheck
+
+    from checkov_nginx_tls.kubernetes.kubernetes_rule import KubernetesRule
+    from checkov_nginx_tls.kubernetes.objects import KubernetesObject
+
+DETAILS: Final = "details"
+"""Under this key of a check's result its message travels to the record, which Checkov makes without one."""
+
+logger = logging.getLogger(__name__)
+
+
+class Scan:
+    """What one runner scans, and what became of it."""
+
+    def __init__(self, objects: Iterable[KubernetesObject]) -> None:
+        self.objects = Objects(objects)
+        self.undecided: dict[tuple[str, str], None] = {}
+        self.broken: dict[str, None] = {}
+
+
+_scan: Final[ContextVar[Scan | None]] = ContextVar("checkov_nginx_tls_kubernetes_scan", default=None)
+
+
+@contextmanager
+def scan_of(definitions: object, report: Report) -> Iterator[None]:
+    """Let the checks that run inside know the objects of a runner; afterwards complete the report and the log."""
+    scan = Scan(objects_of(definitions))
+    token = _scan.set(scan)
+    try:
+        yield
+    finally:
+        _scan.reset(token)
+    for record in (*report.failed_checks, *report.passed_checks):
+        _move_details(record)
+    report.add_parsing_errors(scan.broken)
+    if scan.undecided:
+        logger.warning(
+            "%d Kubernetes object(s) undecided: a value or an object that decides is not in the scanned files (a "
+            "Policy, a Secret, a template expression). 'checkov-nginx-tls explain --undecided PATH' lists those in "
+            "YAML files, LOG_LEVEL=DEBUG all",
+            len(scan.undecided),
+        )
+
+
+class Undecided(NamedTuple):
+    """An object that a rule could not judge, where it stands, and why."""
+
+    path: str
+    line: int
+    check_id: str
+    title: str
+    message: str
+
+
+def undecided_objects(root: str | None, files: list[str]) -> Iterator[Undecided]:
+    """The undecided objects in the YAML files below a directory, or in files, as Checkov reads them."""
+    from checkov.kubernetes.kubernetes_utils import create_definitions
+    from checkov.kubernetes.runner import Runner
+
+    runner = Runner()
+    runner.definitions, _ = create_definitions(root, files)
+    runner.spread_list_items()
+    found = list(objects_of(runner.definitions))
+    objects = Objects(found)
+    for one in found:
+        for rule in KUBERNETES_RULES:
+            judgement = rule.judge(one, objects) if one.kind in rule.kinds else None
+            if judgement is not None and judgement.result is CheckResult.UNKNOWN:
+                line = one.content.get("__startline__")
+                yield Undecided(
+                    one.path, line if isinstance(line, int) else 1, rule.rule.id, one.title, judgement.message
+                )
+
+
+def objects_of(definitions: object) -> Iterator[KubernetesObject]:
+    """The objects in what a runner has read: by file a list of documents, or blocks of Terraform."""
+    for path, content in mapping(definitions).items():
+        for document in content if isinstance(content, list) else ():
+            one = object_of(document, str(path))
+            if one is not None:
+                yield one
+        for block in sequence(mapping(content).get("resource")):
+            for resource_type, named in mapping(block).items():
+                for resource in mapping(named).values():
+                    yield from objects_in(resource_type, resource, "")
+
+
+def register() -> None:
+    """Create the checks, which registers them in Checkov's registries, as external ones; once in a process."""
+    if any(isinstance(check, KubernetesCheck) for _, check in registry.all_checks()):
+        return
+    for rule in KUBERNETES_RULES:
+        for check in (KubernetesCheck(rule), TerraformCheck(rule)):
+            RunnerFilter.notify_external_check(check.id)
+            check.severity = get_severity(rule.rule.severity)  # type: ignore[assignment]  # declared as None
+            check.benchmarks = {name.rpartition(" ")[0]: [name.rpartition(" ")[2]] for name in rule.rule.benchmarks}
+
+
+class KubernetesCheck(BaseK8Check):
+    """A rule in Checkov's kubernetes, helm and kustomize runners."""
+
+    def __init__(self, rule: KubernetesRule) -> None:
+        super().__init__(
+            name=rule.rule.title,
+            id=rule.rule.id,
+            categories=[CheckCategories.NETWORKING],
+            supported_entities=list(rule.kinds),
+            guideline=rule.rule.guideline,
+        )
+        self._rule = rule
+
+    def run(
+        self,
+        scanned_file: str,
+        entity_configuration: dict[str, Any],
+        entity_name: str,
+        entity_type: str,
+        skip_info: _SkippedCheck,
+    ) -> _CheckResult:
+        """Judge one object; nothing of it stays in the check, which other threads may be running."""
+        if skip_info:
+            return super().run(scanned_file, entity_configuration, entity_name, entity_type, skip_info)
+        one = object_of(entity_configuration, scanned_file)
+        return _result(self._rule, [one] if one is not None else [], scanned_file)
+
+    def scan_spec_conf(self, conf: dict[str, Any]) -> CheckResult:
+        """See BaseK8Check; Checkov calls ``run``."""
+        one = object_of(conf, "")
+        return _opinion(self._rule, [one] if one is not None else [], "").result
+
+
+class TerraformCheck(BaseResourceCheck):
+    """A rule in Checkov's terraform and terraform_plan runners."""
+
+    def __init__(self, rule: KubernetesRule) -> None:
+        super().__init__(
+            name=rule.rule.title,
+            id=rule.rule.id,
+            categories=[CheckCategories.NETWORKING],
+            supported_resources=resource_types(rule.kinds),
+            guideline=rule.rule.guideline,
+        )
+        self._rule = rule
+
+    def run(
+        self,
+        scanned_file: str,
+        entity_configuration: dict[str, Any],
+        entity_name: str,
+        entity_type: str,
+        skip_info: _SkippedCheck,
+    ) -> _CheckResult:
+        """Judge the objects of one resource, as KubernetesCheck.run does."""
+        if skip_info:
+            return super().run(scanned_file, entity_configuration, entity_name, entity_type, skip_info)
+        return _result(self._rule, _subjects(self._rule, entity_type, entity_configuration), scanned_file)
+
+    def scan_resource_conf(self, conf: dict[str, list[Any]]) -> CheckResult:
+        """See BaseResourceCheck; Checkov calls ``run``."""
+        return _opinion(self._rule, _subjects(self._rule, self.entity_type, conf), "").result
+
+
+def _subjects(rule: KubernetesRule, resource_type: str, resource: object) -> list[KubernetesObject]:
+    """The objects of a resource of Terraform that a rule is about; none where its count is 0."""
+    if mapping(resource).get("count") == [0]:
+        return []
+    return [one for one in objects_in(resource_type, resource, "") if one.kind in rule.kinds]
+
+
+def _result(rule: KubernetesRule, subjects: Iterable[KubernetesObject], file: str) -> _CheckResult:
+    """A judgement as Checkov keeps it; UNKNOWN makes no record."""
+    judgement = _opinion(rule, subjects, file)
+    result: dict[str, Any] = {"result": judgement.result, "evaluated_keys": list(judgement.keys)}
+    if judgement.message:
+        from checkov_nginx_tls.runner import printable
+
+        result[DETAILS] = [printable(judgement.message)]
+    return result  # type: ignore[return-value]  # Checkov's type does not know the additional key
+
+
+def _opinion(rule: KubernetesRule, subjects: Iterable[KubernetesObject], file: str) -> Judgement:
+    """The gravest judgement of several objects, written down in the scan where it is undecided."""
+    scan = _scan.get() or Scan(subjects)
+    judgements = []
+    for subject in subjects:
+        judgement = _judged(rule, subject, scan, file)
+        if judgement is None:
+            continue
+        judgements.append(judgement)
+        if judgement.result is CheckResult.UNKNOWN:
+            scan.undecided[file, subject.title] = None
+            place = f"{file}: {subject.title}"
+            logger.debug("Kubernetes object undecided: %s: %s: %s", place, rule.rule.id, judgement.message)
+    return gravest(judgements) or Judgement(CheckResult.UNKNOWN)
+
+
+def _judged(rule: KubernetesRule, subject: KubernetesObject, scan: Scan, file: str) -> Judgement | None:
+    """A rule's judgement; where it raises that is no pass, but an object that could not be judged."""
+    try:
+        return rule.judge(subject, scan.objects)
+    except Exception:
+        logger.exception("check %s failed on %s in %s", rule.rule.id, subject.title, file)
+        scan.broken[f"{file}: {subject.title}"] = None
+        return None
+
+
+def _move_details(record: Record) -> None:
+    details = record.check_result.pop(DETAILS, None)  # type: ignore[typeddict-item]
+    if details:
+        record.details = details

@@ -1,0 +1,1 @@
+"""The rules about Kubernetes objects, one file each."""
