@@ -300,6 +300,42 @@ YAML = [
     ),
     pytest.param(
         """\
+        kind: ConfigMap
+        metadata:
+          name: {{ .Values.name }}
+        data:
+          nginx.conf: |
+            {{ .Values.first }}
+            proxy_pass https://a;
+            {{ .Values.last }}
+        """,
+        [
+            Found(
+                "ConfigMap/{{ .Values.name }}.data[nginx.conf]",
+                6,
+                "{{ .Values.first }} proxy_pass https://a; {{ .Values.last }}",
+            )
+        ],
+        id="helm, tags that belong to a block",
+    ),
+    pytest.param(
+        """\
+        kind: ConfigMap
+        metadata: {name: &name web}
+        data: {a: &a proxy_pass https://a;, b: *a}
+        ---
+        common: &common
+          volumes: [{name: v, configMap: {name: web}}]
+        pod:
+          <<: *common
+          containers: [{volumeMounts: [{name: v, mountPath: /etc/nginx}]}]
+        recursive: &r [*r, {b: *r}]
+        """,
+        [Found("ConfigMap/web.data.a", 3, "proxy_pass https://a;", "/etc/nginx/a")],
+        id="aliases",
+    ),
+    pytest.param(
+        """\
         broken: [
         {{ key }}: {{ value }} : {{ if
         sites:
@@ -366,6 +402,9 @@ SCRIPTS = [
         if true; then cat <<\EOF | tee $UNKNOWN/d.conf; fi
         proxy_pass https://d;
         EOF
+        cat > ${NOWHERE:-/etc/nginx}/e.conf <<EOF
+        proxy_pass https://e;
+        EOF
         cat <<< "proxy_pass https://no;"
         cat <<NEVER
         proxy_pass https://no;
@@ -380,6 +419,7 @@ SCRIPTS = [
             Found("/etc/nginx/b.conf", 11, "proxy_pass https://$host;", "/etc/nginx/b.conf"),
             Found("/etc/nginx/c.conf", 13, r"proxy_pass https://\$host;", "/etc/nginx/c.conf"),
             Found("$UNKNOWN/d.conf", 16, "proxy_pass https://d;"),
+            Found("${NOWHERE:-/etc/nginx}/e.conf", 19, "proxy_pass https://e;", "/etc/nginx/e.conf"),
         ],
         id="shell",
     ),
@@ -532,7 +572,7 @@ def test_regions_of_scripts_and_dumps(name: str, text: str, expected: list[Found
 @pytest.mark.parametrize(
     ("name", "read_as"),
     [
-        *((name, "YAML") for name in ("a.yml", "A.YAML.j2", "x/a.yml.erb", "a.yaml.gotmpl", "_helpers.tpl")),
+        *((name, "YAML") for name in ("a.yml", "A.YAML.j2", "x/a.yml.erb", "a.yaml.gotmpl", "_helpers.tpl", "a.sls")),
         *((name, "shell") for name in ("a.sh", "a.zsh", "a.bash.j2")),
         *((name, "shell") for name in ("Dockerfile", "Dockerfile.prod", "web.dockerfile", "Containerfile")),
         *((name, "HCL") for name in ("a.tf", "a.hcl", "a.tf.tmpl")),
@@ -699,6 +739,7 @@ def test_any_text_gives_regions_of_its_own_length(name: str, text: str) -> None:
         ("a", "", "# configuration file :"),
     ],
 )
+@pytest.mark.benchmark
 def test_time_stays_linear(name: str, head: str, piece: str) -> None:
     text = head + piece * (200_000 // len(piece)) + "\nproxy_pass https://a;\nA\n"
     start = time.process_time()

@@ -1,0 +1,170 @@
+"""Control constructs of templates and their branches, with what is known of them when they end."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from checkov_nginx_tls.templates.neutral import Arm, Case
+from checkov_nginx_tls.templates.reader import BLANK, Place
+from checkov_nginx_tls.templates.values import CHOICES_LENGTH, unquoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from checkov_nginx_tls.templates.tags import Tag
+
+_CHOICES: Final = 16
+"""Possible values of one expression beyond which they count as unknown."""
+
+_DEPTH: Final = 250
+"""Blocks that a branch may leave open or close for its braces to be balanced; nginx files are not nested so deep."""
+
+_STATEMENT: Final = 4096
+"""Characters that a statement may have in a template where constructs inside of it end it."""
+
+_KINDS: Final = {
+    **dict.fromkeys(("for", "tablerow", "while", "until", "do", "range", "#each"), "loop"),
+    **dict.fromkeys(("macro", "function", "capture", "set", "define"), "macro"),
+    **dict.fromkeys(("block", "begin"), "plain"),
+}
+"""Constructs by the words that open them; all others are conditions."""
+
+_COMMENT: Final = re.compile(rf"[{BLANK}]*#[^\n]*")
+
+
+@dataclass(eq=False)
+class Branch:
+    """What is read of one arm, from ``start`` to ``end``, or of all that stands in no construct.
+
+    ``mark``, at ``marked``, is the first ``;``, ``{`` or ``}`` in it, or ``{}`` if the block that begins there ends in
+    it too; ``pieces`` are the texts before that, each with its alternatives, none if they are unknown. ``opened`` are
+    the extents of the heads of the blocks it leaves open, ``closed`` those of the braces that close blocks from before
+    it. ``place`` is where it ends.
+    """
+
+    start: int
+    end: int = 0
+    mark: str = ""
+    marked: int = 0
+    pieces: list[tuple[str, ...]] = field(default_factory=list)
+    opened: list[tuple[int, int]] = field(default_factory=list)
+    closed: list[tuple[int, int]] = field(default_factory=list)
+    place: Place = field(default_factory=Place)
+
+    def add(self, choices: tuple[str, ...]) -> None:
+        """Note a text with its alternatives, none if it is unknown."""
+        if not self.mark:
+            self.pieces.append(choices)
+
+    def punctuate(self, mark: str, head: int, offset: int) -> None:
+        """Note a mark and where its statement began."""
+        if not self.mark:
+            self.mark, self.marked = mark, offset
+        if mark == "{" and len(self.opened) < _DEPTH:
+            self.opened.append((max(head, self.start), offset + 1))
+        elif mark == "}" and self.opened:
+            _, end = self.opened.pop()
+            if end == self.marked + 1:
+                self.mark = "{}"
+        elif mark == "}" and len(self.closed) < _DEPTH:
+            self.closed.append((offset, offset + 1))
+
+    def choices(self) -> tuple[str, ...]:
+        """The possible texts before the mark; none if they are unknown."""
+        found: Iterable[str] = ("",)
+        for piece in self.pieces:
+            found = tuple(dict.fromkeys(before + text for before in found for text in piece))
+            if len(found) > _CHOICES or sum(map(len, found)) > CHOICES_LENGTH:
+                return ()
+        return tuple(found)
+
+
+def has_words(pieces: Iterable[tuple[str, ...]]) -> bool:
+    """Whether some pieces of a branch may be more than white space."""
+    return any(not piece or any(text.strip(BLANK) for text in piece) for piece in pieces)
+
+
+@dataclass(eq=False)
+class Construct:
+    """A construct that began at ``place``; the last of its tags ends it, and its branches stand between them.
+
+    ``tests`` are its conditions, each with whether it is negated. ``settings`` are those around it if it sets names.
+    ``complete`` says that one of the branches is always rendered.
+    """
+
+    tags: list[Tag]
+    branches: list[Branch]
+    place: Place
+    tests: list[tuple[str, bool]]
+    settings: dict[str, int] | None
+    complete: bool = False
+
+    @property
+    def start(self) -> int:
+        """Where its first tag begins."""
+        return self.tags[0].start
+
+    @property
+    def end(self) -> int:
+        """Where its last tag ends."""
+        return self.tags[-1].end
+
+    @property
+    def kind(self) -> str:
+        """One of if, loop, macro and plain, which is rendered as if it were not there."""
+        return kind_of(self.tags[0])
+
+    def is_value(self) -> bool:
+        """Whether it stands inside one statement, string or word."""
+        if not all(branch.mark == "" and branch.place.until == self.place.until for branch in self.branches):
+            return False
+        inside = self.place.plain or self.place.in_string
+        return inside and (not self.place.fresh or any(has_words(branch.pieces) for branch in self.branches))
+
+    def ends_statement(self) -> bool:
+        """Whether all branches end the statement, or the head of the block, in which the construct begins."""
+        ends_alike = {branch.mark for branch in self.branches} in ({";"}, {"{"})
+        is_short = self.branches[0].marked - self.start < _STATEMENT
+        return ends_alike and is_short and self.complete and self.place.plain and not self.place.fresh
+
+    def choices(self) -> tuple[str, ...]:
+        """What it may have before the marks, without the white space around that if it is not inside a string."""
+        by_branch = [branch.choices() for branch in self.branches]
+        if not all(by_branch) or self.kind == "loop":
+            return ()
+        if not self.complete:
+            by_branch.append(("",))
+        texts = (text for choices in by_branch for text in choices)
+        return tuple(dict.fromkeys(texts if self.place.until else (unquoted(text.strip()) for text in texts)))
+
+    def arms(self, text: str) -> list[Arm]:
+        """Its branches as arms, and the rest of the line where the only one comments that out."""
+        first = self.tags[0]
+        count = len(self.branches)
+        is_single = self.kind == "if" and len(self.tests) == 1
+        alternatives = count if self.complete else count + 1
+        numbers: Iterable[int] = range(count)
+        if self.kind != "if":
+            name = f"{first.word} {' '.join(first.code.split())} #{first.start}"
+        elif is_single:
+            test, negated = self.tests[0]
+            name, alternatives = f"if {test}", 2
+            numbers = (1, 0) if negated else (0, 1)
+        else:
+            name = "if " + " elif ".join(f"not {test}" if negated else test for test, negated in self.tests)
+        arms = [
+            Arm(branch.start, branch.end, Case(name, number, alternatives, self.complete))
+            for branch, number in zip(self.branches, numbers)
+        ]
+        start, end, case = arms[0]
+        if is_single and count == 1 and _COMMENT.fullmatch(text, start, end):
+            newline = text.find("\n", self.end)
+            arms.append(Arm(self.end, newline if newline >= 0 else len(text), case._replace(arm=1 - case.arm)))
+        return arms if self.kind != "plain" else []
+
+
+def kind_of(tag: Tag) -> str:
+    """The kind of the construct that a tag opens."""
+    return _KINDS.get(tag.word, "if")

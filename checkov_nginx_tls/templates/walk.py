@@ -1,0 +1,266 @@
+"""Goes through a template tag by tag and makes values, arms and white space of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from copy import copy
+from typing import TYPE_CHECKING, Final
+
+from checkov_nginx_tls.templates.conditions import assigned, names_within, tested
+from checkov_nginx_tls.templates.constructs import Branch, Construct, has_words, kind_of
+from checkov_nginx_tls.templates.neutral import FILLER, Arm, Expression
+from checkov_nginx_tls.templates.reader import BLANK, Reader
+from checkov_nginx_tls.templates.values import choices_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from checkov_nginx_tls.templates.overlay import Overlay
+    from checkov_nginx_tls.templates.tags import Tag
+
+_NOT_IN_LUA: Final = frozenset({"lone", "percent", "angle", "at"})
+"""Families that are no templates where they stand in Lua."""
+
+_AFTER_WORD: Final = f"{BLANK}\n;{{"
+_REST_OF_LINE: Final = re.compile(rf"[{BLANK}]*(?:\n|\Z)")
+
+
+class Walk:
+    """Goes through a text and its tags once; writes the overlay and collects the arms."""
+
+    def __init__(self, text: str, overlay: Overlay) -> None:
+        self._text = text
+        self._overlay = overlay
+        self._arms: list[Arm] = []
+        self._reader = Reader(text)
+        outside = Construct([], [Branch(0, mark=";")], self._reader.place, [], None, complete=True)
+        self._constructs = [outside]
+        self._open_families: Counter[str] = Counter()
+        self._settings: dict[str, int] = {}
+
+    def run(self, tags: Sequence[Tag]) -> list[Arm]:
+        """Go through everything; the arms, inner before outer."""
+        handlers = {
+            "open": self._open,
+            "middle": self._middle,
+            "close": self._close,
+            "void": self._void,
+            "comment": self._comment,
+        }
+        position = 0
+        for tag, is_alone in zip(tags, _stand_alone(self._text, tags)):
+            self._reader.read(position, tag.start, self._branch)
+            position = tag.end
+            if tag.kind in handlers:
+                handlers[tag.kind](tag)
+            else:
+                self._value(tag, is_alone=is_alone)
+        return self._arms
+
+    @property
+    def _branch(self) -> Branch:
+        return self._constructs[-1].branches[-1]
+
+    def _value(self, tag: Tag, *, is_alone: bool) -> None:
+        reader, branch, place = self._reader, self._branch, self._reader.place
+        is_statement = is_alone and place.fresh and place.plain
+        if (tag.kind == "lone" and not is_statement) or (place.lua and tag.family in _NOT_IN_LUA):
+            reader.read(tag.start, tag.end, branch)
+            return
+        if place.in_comment and "\n" not in self._text[tag.start : tag.end]:
+            return
+        value = Expression(self._text[tag.start : tag.end], choices_of(tag))
+        before = " " if place.last == "string" and not place.until else ""
+        key = f"{tag.family} {tag.word} {' '.join(tag.code.split())}"
+        self._overlay.value(tag.start, tag.end, value, before=before, after=";" if is_statement else "", key=key)
+        if is_statement:
+            place.head = tag.start
+            reader.punctuate(";", tag.end - 1, branch)
+            return
+        if place.plain:
+            reader.word(tag.start)
+        if place.until != "\n":
+            branch.add(value.choices)
+
+    def _void(self, tag: Tag) -> None:
+        self._blank(tag.start, tag.end)
+        self._settings.update(dict.fromkeys(assigned(tag), tag.start))
+
+    def _blank(self, start: int, end: int) -> None:
+        place = self._reader.place
+        self._overlay.fill(start, end, FILLER if place.in_string else " ")
+        if not place.until:
+            place.last = ""
+
+    def _comment(self, tag: Tag) -> None:
+        place = self._reader.place
+        if not place.plain or _REST_OF_LINE.match(self._text, tag.end) is None:
+            self._blank(tag.start, tag.end)
+            return
+        self._overlay.comment(tag, " " if place.last else "")
+        place.last = ""
+
+    def _open(self, tag: Tag) -> None:
+        kind = kind_of(tag)
+        names = names_within(tag, kind)
+        settings, test = self._settings, tested(tag, self._settings)
+        if names:
+            self._settings = {**settings, **dict.fromkeys(names, tag.start)}
+        construct = Construct(
+            [tag], [Branch(tag.end)], copy(self._reader.place), [test], settings if names else None, kind == "plain"
+        )
+        self._open_families[tag.family] += 1
+        self._constructs.append(construct)
+        self._blank(tag.start, tag.end)
+
+    def _middle(self, tag: Tag) -> None:
+        construct = self._constructs[-1]
+        if not construct.complete:
+            self._end_branch(tag)
+            self._reader.place = copy(construct.place)
+            construct.complete = tag.word in ("else", "^")
+            if not construct.complete:
+                construct.tests.append(tested(tag, self._settings))
+            construct.tags.append(tag)
+            construct.branches.append(Branch(tag.end))
+        self._blank(tag.start, tag.end)
+
+    def _close(self, tag: Tag) -> None:
+        if not self._open_families[tag.family]:
+            self._blank(tag.start, tag.end)
+            return
+        while self._constructs[-1].tags[0].family != tag.family:
+            for branch in self._leave().branches:
+                self._absorb(branch)
+        self._end_branch(tag)
+        construct = self._leave()
+        construct.tags.append(tag)
+        self._blank(tag.start, tag.end)
+        if construct.kind == "macro" and not any(branch.mark for branch in construct.branches):
+            self._erase(construct)
+        elif construct.is_value():
+            self._make_value(construct)
+        else:
+            self._keep(construct)
+
+    def _leave(self) -> Construct:
+        """The innermost construct ends, and what names stand for in it."""
+        construct = self._constructs.pop()
+        self._open_families[construct.tags[0].family] -= 1
+        if construct.settings is not None:
+            self._settings = construct.settings
+        return construct
+
+    def _end_branch(self, tag: Tag) -> None:
+        branch, place = self._branch, self._reader.place
+        branch.end = tag.start
+        if place.in_comment and place.since >= branch.start and _REST_OF_LINE.match(self._text, tag.end) is None:
+            # The rest of the line is commented out in this arm only.
+            self._overlay.fill(place.since, tag.start)
+            place.until = ""
+        branch.place = copy(place)
+
+    def _erase(self, construct: Construct) -> None:
+        """Forget what was read in a construct, and that it was there."""
+        while self._arms and self._arms[-1].start > construct.start:
+            self._arms.pop()
+        self._reader.place = copy(construct.place)
+        self._blank(construct.start, construct.end)
+
+    def _make_value(self, construct: Construct) -> None:
+        """Make a construct one opaque value."""
+        self._erase(construct)
+        choices = construct.choices()
+        if choices == ("",):
+            return
+        is_apart = self._write_value(construct, construct.end, choices)
+        place = self._reader.place
+        if not place.until:
+            self._reader.word(construct.start)
+            place.last = "" if is_apart else "word"
+        self._branch.add(choices)
+
+    def _write_value(self, construct: Construct, end: int, choices: tuple[str, ...]) -> bool:
+        """Write a value up to an offset, apart from the words around it where no branch joins them.
+
+        Says whether it is kept apart from what follows.
+        """
+        place, branches = construct.place, construct.branches
+        joins_before = place.last == "word" and any(has_words(branch.pieces[:1]) for branch in branches)
+        joins_behind = any(has_words(branch.pieces[-1:]) for branch in branches)
+        is_followed = bool(self._text[end : end + 1].strip(_AFTER_WORD))
+        before = " " if place.last and not place.until and not joins_before else ""
+        after = " " if is_followed and not place.until and not joins_behind else ""
+        value = Expression(self._text[construct.start : construct.end], choices)
+        self._overlay.value(construct.start, end, value, before=before, after=after)
+        return bool(after)
+
+    def _keep(self, construct: Construct) -> None:
+        """Keep a construct's statements as its arms."""
+        branches, place = construct.branches, construct.place
+        self._arms += construct.arms(self._text)
+        if construct.ends_statement():
+            self._write_value(construct, branches[0].marked, construct.choices())
+            for branch in branches[1:]:
+                self._overlay.fill(branch.start, branch.marked + 1)
+        elif place.fresh and not place.lua:
+            # A statement that ends behind the construct must not swallow the first one of the next arm.
+            for branch in branches[:-1]:
+                if not branch.place.fresh and not branch.place.until:
+                    self._overlay.fill(branch.end, branch.end + 1, ";")
+        self._balance(branches)
+        for branch in branches:
+            self._absorb(branch)
+        if construct.kind == "macro":  # what is in it is rendered elsewhere
+            self._reader.place = copy(place)
+
+    def _balance(self, branches: Sequence[Branch]) -> None:
+        """Blank the braces that would be too many if all branches were rendered.
+
+        The heads that remain are those of the first branch with most of them; the ends are those of the first branch
+        too, or of the last one if statements stand before them.
+        """
+        opening = max(branches, key=lambda branch: len(branch.opened))
+        ends_late = any(branch.closed and branch.mark != "}" for branch in branches)
+        closing = max(branches[::-1] if ends_late else branches, key=lambda branch: len(branch.closed))
+        for branch in branches:
+            excess = (branch.opened if branch is not opening else []), (branch.closed if branch is not closing else [])
+            for extents in excess:
+                for start, end in extents:
+                    self._overlay.fill(start, end)
+                extents.clear()
+
+    def _absorb(self, branch: Branch) -> None:
+        """Let the branch around know of the statements in one."""
+        outer = self._branch
+        if branch.mark or has_words(branch.pieces):
+            outer.add(())
+        if not outer.mark:
+            outer.mark, outer.marked = branch.mark, branch.marked
+        for start, _ in branch.closed:
+            outer.punctuate("}", start, start)
+        for start, end in branch.opened:
+            outer.punctuate("{", start, end - 1)
+
+
+def _stand_alone(text: str, tags: Sequence[Tag]) -> list[bool]:
+    """For each tag whether only other values follow it on its line, and no end of a statement behind that."""
+    found: list[bool] = []
+    alone = False
+    following: Tag | None = None
+    for tag in reversed(tags):
+        behind = text[tag.end : following.start if following is not None else None]
+        rest = behind.lstrip(f"{BLANK}\n")
+        ends_line = "\n" in behind[: len(behind) - len(rest)]
+        if rest[:1] in (";", "{"):
+            alone = False
+        elif tag.kind == "output":
+            alone = True
+        elif following is not None and not rest and not ends_line:
+            alone = alone or following.kind not in ("value", "output")
+        else:
+            alone = ends_line or rest[:1] in ("", "}") or (rest[0] == "#" and behind[0] != "#")
+        found.append(alone)
+        following = tag
+    return found[::-1]
