@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Final, cast
+from typing import TYPE_CHECKING, Callable, Final, Union, cast
 
 from checkov.common.models.enums import CheckResult
 
@@ -16,17 +16,23 @@ from checkov_nginx_tls.files import Problem, keep_all
 from checkov_nginx_tls.refusals import refusals
 from checkov_nginx_tls.resources import ResourceNames
 from checkov_nginx_tls.suppressions import Suppressions
+from checkov_nginx_tls.syntax import Directive
 from checkov_nginx_tls.upstreams import connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
+    from checkov_nginx_tls.checks.base_upstream_check import Spot
     from checkov_nginx_tls.files import Keep
     from checkov_nginx_tls.model import Block, Configuration
     from checkov_nginx_tls.suppressions import Skip
-    from checkov_nginx_tls.syntax import Directive, Position, Source
+    from checkov_nginx_tls.syntax import Position, Source
     from checkov_nginx_tls.upstreams import Connection
+
+    Key = tuple[str, Union[Directive, tuple[str, int, str]]]
+    """A check's ID, and the directive where its finding stands, or the id of the spot."""
 
     ShouldRun = Callable[[BaseNginxCheck, str], bool]
     OnProgress = Callable[[int, int, str], None]
@@ -94,14 +100,16 @@ def analyse(
     keep: Keep = keep_all,
     should_run: ShouldRun = run_all,
     on_progress: OnProgress = no_progress,
+    now: datetime | None = None,
 ) -> Analysis:
     """Judge the nginx configuration below ``root`` and in ``files``.
 
     Nothing outside ``root`` and the directories of ``files`` is read. ``keep(directory, names)`` removes from
     ``names``, in place, what the scan leaves out; ``should_run(check, path)`` says whether a check runs on a file;
-    ``on_progress(done, total, path)`` is called for each configuration. Nothing found in files raises.
+    ``on_progress(done, total, path)`` is called for each configuration. ``now`` is the time to judge certificates by,
+    with a time zone: the present one if it is None. Nothing found in files raises.
     """
-    found = find_configurations(root, files, keep)
+    found = find_configurations(root, files, keep, now)
     total = len(found.configurations)
     judge = _Judge(found.configurations, should_run)
     for number, configuration in enumerate(found.configurations):
@@ -127,9 +135,9 @@ class _Judge:
         self._names = {name: ResourceNames(file) for name, file in files.items()}
         self._suppressions = Suppressions(files.values())
         self._should_run = should_run
-        self._failed: dict[tuple[str, Directive], list[Judgement]] = {}
-        self._undecided: dict[tuple[str, Directive], list[Judgement]] = {}
-        self._passed: dict[tuple[str, Directive], Judgement] = {}
+        self._failed: dict[Key, list[Judgement]] = {}
+        self._undecided: dict[Key, list[Judgement]] = {}
+        self._passed: dict[Key, Judgement] = {}
         self._failed_at: set[tuple[str, Directive]] = set()
         self._blocks: dict[tuple[str, str, Directive | None], list[_BlockResult]] = {}
         self._raised: set[str] = set()
@@ -202,7 +210,9 @@ class _Judge:
             if judgement.result is CheckResult.PASSED:
                 self._passed.setdefault((check.id, judgement.cause.directive), judgement)
             elif judgement.result is CheckResult.FAILED or judgement.connection is None:
-                self._failed.setdefault((check.id, judgement.cause.directive), []).append(judgement)
+                spot = judgement.spot
+                place = judgement.cause.directive if spot is None else spot.id
+                self._failed.setdefault((check.id, place), []).append(judgement)
                 if judgement.connection is not None:
                     self._failed_at.add((check.id, judgement.connection.placed.directive))
             else:
@@ -219,7 +229,7 @@ class _Judge:
             else:
                 yield self._outcome(key, CheckResult.SKIPPED, group, reasons[0])
 
-    def _undecided_groups(self) -> Iterator[tuple[tuple[str, Directive], list[Judgement]]]:
+    def _undecided_groups(self) -> Iterator[tuple[Key, list[Judgement]]]:
         for key, group in self._undecided.items():
             left = [judgement for judgement in group if self._skip(key[0], judgement) is None]
             if left and key not in self._failed:
@@ -231,47 +241,51 @@ class _Judge:
             places += [judgement.connection.placed.directive, *judgement.connection.placed.includes]
         return self._suppressions.find(check_id, places)
 
-    def _outcome(
-        self,
-        key: tuple[str, Directive],
-        result: CheckResult,
-        group: Sequence[Judgement],
-        skip_reason: str = "",
-    ) -> Outcome:
-        check_id, directive = key
-        check = self._checks[check_id]
+    def _outcome(self, key: Key, result: CheckResult, group: Sequence[Judgement], skip_reason: str = "") -> Outcome:
+        check = self._checks[key[0]]
+        first = group[0]
+        where = self._place_of(key[1] if isinstance(key[1], Directive) else first.cause.directive, first.spot)
         message, guideline = "", check.guideline
         if isinstance(check, BaseUpstreamCheck):
-            message = "" if result is CheckResult.PASSED else check.explain(group) + self._original_place(directive)
-            guideline = check.guideline_of(group[0])
-        connection = group[0].connection
+            message = "" if result is CheckResult.PASSED else check.explain(group) + self._original_place(where)
+            guideline = check.guideline_of(first)
         return self._record(
             check,
             result,
-            directive.source,
-            (directive.start, directive.head_end),
-            self._names[directive.source.id].logical_path(directive),
+            where.source,
+            (where.start, where.end),
+            where.resource,
             message,
             guideline,
-            group[0].evaluated_keys,
+            first.evaluated_keys,
             skip_reason,
-            connection.block.type if connection is not None else "directive",
+            first.connection.block.type if first.connection is not None else "directive",
         )
 
-    def _original_place(self, directive: Directive) -> str:
-        """Where a directive of a dump, or of a file that a script writes, stands in the file on the machine."""
+    def _place_of(self, directive: Directive, spot: Spot | None) -> _Place:
+        """Where a finding on a directive stands, or on a spot in it or in a script."""
         source = directive.source
+        resource = self._names[source.id].logical_path(directive)
+        if spot is None:
+            return _Place(source, directive.start, directive.head_end, resource)
+        return _Place(
+            spot.source, spot.start, spot.end, f"{resource}.{spot.name}" if spot.source is source else spot.name
+        )
+
+    def _original_place(self, where: _Place) -> str:
+        """Where something of a dump, or of a file that a script writes, stands in the file on the machine."""
+        source = where.source
         if not source.key.startswith("/"):
             return ""
         first = source.position(self._files[source.id].extent[0]).line
-        return f" (line {directive.line - first + 1} of {source.key})"
+        return f" (line {where.line - first + 1} of {source.key})"
 
     def _run_user_checks(self, checks: Sequence[BaseNginxCheck], configuration: Configuration, block: Block) -> None:
         checks = [check for check in checks if check.supports(block.type)]
         if not checks:
             return
         conf = BlockConf(block)
-        where = _BlockPlace.of(configuration, block, self._names)
+        where = _Place.of_block(configuration, block, self._names)
         for check in checks:
             if not self._should_run(check, where.source.path):
                 continue
@@ -348,8 +362,8 @@ class _Judge:
 
 
 @dataclass(frozen=True)
-class _BlockPlace:
-    """Where a block stands; the outermost block of a file has no directive and spans the file."""
+class _Place:
+    """Where a directive stands, or a block: the outermost one of a file has no directive and spans the file."""
 
     source: Source
     start: int
@@ -361,7 +375,7 @@ class _BlockPlace:
         return self.source.position(self.start).line
 
     @classmethod
-    def of(cls, configuration: Configuration, block: Block, names: Mapping[str, ResourceNames]) -> _BlockPlace:
+    def of_block(cls, configuration: Configuration, block: Block, names: Mapping[str, ResourceNames]) -> _Place:
         if block.placed is None:
             source = configuration.main.source
             return cls(source, *configuration.main.extent, names[source.id].in_file(block.type))
@@ -374,7 +388,7 @@ class _BlockPlace:
 class _BlockResult:
     check: BaseNginxCheck
     result: CheckResult
-    where: _BlockPlace
+    where: _Place
     block: Block
     details: tuple[str, ...]
     evaluated_keys: tuple[str, ...]

@@ -78,12 +78,16 @@ def explain(options: argparse.Namespace) -> int:
 
 
 def list_undecided(path: str) -> int:
-    """Print every connection below a directory, or in a file, that a rule could not decide, with the reason."""
+    """Print what no rule could decide below a directory, or in a file, with the reason.
+
+    That is connections of nginx, and Kubernetes objects in YAML files.
+    """
     if not os.path.exists(path):
         return _error(f"{path} does not exist")
     from checkov.common.models.enums import CheckResult
 
     from checkov_nginx_tls.analysis import analyse
+    from checkov_nginx_tls.kubernetes.checkov_checks import undecided_objects
 
     analysis = analyse(path) if os.path.isdir(path) else analyse(None, [path])
     base = os.path.realpath(path if os.path.isdir(path) else os.curdir)
@@ -93,7 +97,11 @@ def list_undecided(path: str) -> int:
         print(f"{place}:{outcome.start_line}: {outcome.check.id}: {outcome.resource}: {outcome.message}")
     for problem in analysis.problems:
         print(f"{os.path.relpath(problem.path, base)}:{problem.line}: not judged: {problem.reason}")
-    if not undecided and not analysis.problems:
+    objects = list(undecided_objects(path, []) if os.path.isdir(path) else undecided_objects(None, [path]))
+    for one in objects:
+        place = os.path.relpath(os.path.realpath(one.path), base)
+        print(f"{place}:{one.line}: {one.check_id}: {one.title}: {one.message}")
+    if not undecided and not analysis.problems and not objects:
         print("nothing is undecided")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from checkov_nginx_tls.deployments import DeployedFiles, Deployment, deployments, may_tell_deployments
@@ -34,11 +35,14 @@ class Configurations:
     warnings: tuple[str, ...]
 
 
-def find_configurations(root: str | None, files: Sequence[str] = (), keep: Keep = keep_all) -> Configurations:
+def find_configurations(
+    root: str | None, files: Sequence[str] = (), keep: Keep = keep_all, now: datetime | None = None
+) -> Configurations:
     """Find, parse and assemble the nginx configuration below ``root`` and in ``files``.
 
     A file stands in the configurations that include it, or else on its own. Nothing outside ``root`` and the
     directories of ``files`` is read; ``keep(directory, names)`` removes from ``names``, in place, what is left out.
+    ``now`` is the time to judge certificates by, with a time zone: the present one if it is None.
     """
     found = discover(root, files, keep)
     boundaries = [
@@ -53,7 +57,7 @@ def find_configurations(root: str | None, files: Sequence[str] = (), keep: Keep 
         scanned, DeployedFiles(found.names, lambda: _deployments(found), os.path.realpath(root or os.sep))
     )
     return Configurations(
-        configurations=tuple(_assembled(parsed, resolvers)),
+        configurations=tuple(_assembled(parsed, resolvers, now or datetime.now(timezone.utc))),
         problems=(*found.problems, *problems),
         warnings=found.warnings,
     )
@@ -71,12 +75,12 @@ def _parsed(candidates: Sequence[Candidate], scanned: ScannedFiles) -> tuple[lis
     return parsed, problems
 
 
-def _assembled(parsed: Sequence[ParsedFile], resolvers: _Resolvers) -> list[Configuration]:
+def _assembled(parsed: Sequence[ParsedFile], resolvers: _Resolvers, now: datetime) -> list[Configuration]:
     mains = {file.source.id: file for file in parsed if context_of(file) == MAIN}
-    configurations = [assemble(file, resolvers.of(file)) for file in _outermost(mains, resolvers)]
+    configurations = [assemble(file, resolvers.of(file), now) for file in _outermost(mains, resolvers)]
     reached = {name for configuration in configurations for name in configuration.files}
     fragments = {file.source.id: file for file in parsed if file.source.id not in reached}
-    configurations += [assemble(file, resolvers.of(file)) for file in _outermost(fragments, resolvers)]
+    configurations += [assemble(file, resolvers.of(file), now) for file in _outermost(fragments, resolvers)]
     relevant = {file for one in configurations for file in one.files.values() if opens_connections(file)}
     return [one for one in configurations if not one.assembled or not relevant.isdisjoint(one.files.values())]
 

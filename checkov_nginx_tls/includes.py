@@ -5,25 +5,45 @@ from __future__ import annotations
 import logging
 import os
 import posixpath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from checkov_nginx_tls.config_maps import text_at
 from checkov_nginx_tls.deployments import UNKNOWN
 from checkov_nginx_tls.files import Problem, Unreadable, read
+from checkov_nginx_tls.formats.file_names import TEMPLATE_EXTENSIONS
 from checkov_nginx_tls.patterns import is_pattern, path_matches
-from checkov_nginx_tls.syntax import Templated
+from checkov_nginx_tls.syntax import Templated, decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from checkov_nginx_tls.deployments import DeployedFiles, Match
     from checkov_nginx_tls.files import ScannedFiles
-    from checkov_nginx_tls.syntax import Directive, ParsedFile
+    from checkov_nginx_tls.syntax import Directive, ParsedFile, Source
 
 logger: Final = logging.getLogger(__name__)
 
 
+class TreeFile(NamedTuple):
+    """A file of the scanned tree that is no configuration.
+
+    ``path`` is what messages call it, relative to the scanned directory. ``key`` names the place in that file where
+    it is embedded, and is "" where it is a file of its own. ``real`` is the file's real path.
+    """
+
+    path: str
+    key: str
+    data: bytes
+    real: str
+
+    @property
+    def name(self) -> str:
+        """What messages call it, with the place in the file."""
+        return f"{self.path}[{self.key}]" if self.key else self.path
+
+
 class IncludeResolver:
-    """Resolves the includes of one configuration.
+    """Resolves the includes of one configuration, and finds other files that it names.
 
     nginx resolves a relative path against the directory of the main file, in nested includes too
     (``ngx_conf_include``, ``ngx_conf_full_name`` with ``conf_prefix``). ``directories`` holds that directory,
@@ -47,19 +67,38 @@ class IncludeResolver:
             self._resolved[include] = None if names is None else [self._load(name, include) for name in names]
         return self._resolved[include]
 
-    def read(self, argument: str) -> bytes | None:
-        """The bytes of a file that a directive names, None where it is not in the tree or cannot be read.
+    def read(self, main: Source, argument: str) -> TreeFile | None:
+        """The file that a directive names in the configuration that begins with ``main``; None where it is not there.
 
-        Relative paths are resolved as those of includes are (``ngx_conf_full_name`` with ``conf_prefix``).
+        Relative paths are resolved as those of includes are (``ngx_conf_full_name`` with ``conf_prefix``). What
+        is not there is looked for where the repository keeps what it deploys to that path. A file that nothing
+        deploys there counts if its path ends likewise; one that merely has the same name, or is a template, does not.
         """
-        for directory in self._directories:
-            real = self._files.inside(os.path.join(directory, argument)) if "\0" not in argument else None
+        if not argument or "\0" in argument or isinstance(argument, Templated):
+            return None
+        for directory in self._directories if not main.key else ():
+            real = self._files.inside(os.path.join(directory, argument))
             if real is not None and self._files.is_file(real):
-                try:
-                    return read(real)
-                except Unreadable:
-                    return None
+                return self._read(real)
+        for match in self._deployed.find(argument, main.path, main.key) if not is_pattern(argument) else ():
+            real = self._files.inside(match.path)
+            if real is None or _is_template(real):
+                continue
+            if match.deployment is not None or _ends_likewise(match, argument, main):
+                return self._read(real, match.key)
         return None
+
+    def _read(self, real: str, key: str = "") -> TreeFile | None:
+        """The file at a real path, or what is embedded in it there."""
+        data: bytes | None
+        try:
+            data = read(real)
+        except Unreadable:
+            return None
+        if key:
+            text = text_at(key, decode(data))
+            data = text.encode("utf-8", "surrogateescape") if text is not None else None
+        return TreeFile(self._files.name(real), key, data, real) if data is not None else None
 
     def _load(self, name: str, include: Directive) -> ParsedFile | Problem:
         if self._files.is_known(name) or self._files.is_file(name):
@@ -118,6 +157,25 @@ def search_directories(path: str, boundary: str) -> list[str]:
         if directory == boundary or os.path.dirname(directory) == directory:
             return directories
         directory = os.path.dirname(directory)
+
+
+def _is_template(path: str) -> bool:
+    """Whether a file is named like a template or a sample of what is deployed."""
+    return os.path.basename(path).rpartition(".")[2].lower() in TEMPLATE_EXTENSIONS
+
+
+def _ends_likewise(match: Match, argument: str, main: Source) -> bool:
+    """Whether a path in the tree ends with a whole absolute one, or beside or around ``main`` with a part of it.
+
+    The part has at least one directory. A monorepo has many ``certs/ca.pem``, those of its tests among them.
+    """
+    found, wanted = match.path.split(os.sep), [segment for segment in argument.split("/") if segment]
+    pairs = list(zip(reversed(found), reversed(wanted)))
+    common = next((number for number, (one, other) in enumerate(pairs) if one != other), len(pairs))
+    if common < 2:
+        return False
+    start = os.path.join(os.sep.join(found[:-common]), "")
+    return (argument.startswith("/") and common == len(wanted)) or main.path.startswith(start)
 
 
 def _plain(argument: str) -> str:

@@ -7,7 +7,7 @@ directives of the file.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov_nginx_tls.files import Problem
@@ -16,8 +16,9 @@ from checkov_nginx_tls.syntax import undecided_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
-    from checkov_nginx_tls.includes import IncludeResolver
+    from checkov_nginx_tls.includes import IncludeResolver, TreeFile
     from checkov_nginx_tls.syntax import Directive, ParsedFile
     from checkov_nginx_tls.templates import Case
 
@@ -206,7 +207,8 @@ class Configuration:
     ``assembled`` is False where it is larger than any real one; then ``root`` is empty.
     ``complete`` is False for a fragment: what stands around it is not known. ``files`` are all files in it by
     their sources' ids; ``problems`` the files it includes that cannot be read, and includes that cannot work.
-    ``read`` gives the bytes of a file that a directive names, None where it is not in the scanned tree.
+    ``read`` gives the file that a directive names, None where it is not in the scanned tree. ``now`` is when the
+    scan began, with a time zone.
     """
 
     main: ParsedFile
@@ -215,11 +217,12 @@ class Configuration:
     complete: bool
     files: Mapping[str, ParsedFile]
     problems: tuple[Problem, ...]
-    read: Callable[[str], bytes | None]
+    read: Callable[[str], TreeFile | None]
+    now: datetime
 
 
-def assemble(main: ParsedFile, resolver: IncludeResolver) -> Configuration:
-    """Expand the includes of ``main`` and build its blocks."""
+def assemble(main: ParsedFile, resolver: IncludeResolver, now: datetime) -> Configuration:
+    """Expand the includes of ``main`` and build its blocks; ``now`` is when the scan began."""
     kind = context_of(main)
     root = Block(kind, None, None, [], [], [])
     assembler = _Assembler(resolver, main)
@@ -230,7 +233,8 @@ def assemble(main: ParsedFile, resolver: IncludeResolver) -> Configuration:
         assembled, root = False, Block(kind, None, None, [], [], [])
     problems = tuple(assembler.problems)
     complete = kind == MAIN and not main.context
-    return Configuration(main, root, assembled, complete, assembler.files, problems, resolver.read)
+    reader = partial(resolver.read, main.source)
+    return Configuration(main, root, assembled, complete, assembler.files, problems, reader, now)
 
 
 class _Assembler:

@@ -51,7 +51,9 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_ESCAPE: Final = re.compile(r"""\\(["'\\trn])""")
+ESCAPE: Final = re.compile(r"""\\(["'\\trn])""")
+"""What nginx decodes in a word or a string; any other backslash stays."""
+
 _ESCAPED: Final = {"t": "\t", "r": "\r", "n": "\n"}
 _OPAQUE: Final = re.compile("([\U000f0000-\U000ffffd])")
 _PADDING: Final = re.compile(f"{FILLER}*")
@@ -442,7 +444,7 @@ class _Reader:
             value = text[start:stop]
         value = value.replace(FILLER, "")
         if "\\" in value:
-            value = _ESCAPE.sub(_unescape, value)
+            value = ESCAPE.sub(_unescape, value)
         if self.expressions and _OPAQUE.search(value):
             parts = self.parts(value)
             if len(parts) == 1 and isinstance(parts[0], str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import socket
 import ssl
 import tempfile
@@ -316,7 +317,9 @@ def _of_each_pass(directory: Path) -> list[_Opinion]:
     scanned = ScannedFiles([str(directory)], str(directory), keep_all)
     main = scanned.load(str(directory / "nginx.conf"))
     assert isinstance(main, ParsedFile)
-    configuration = assemble(main, IncludeResolver(scanned, [str(directory)], DeployedFiles([], tuple)))
+    configuration = assemble(
+        main, IncludeResolver(scanned, [str(directory)], DeployedFiles([], tuple)), dt.datetime.now(dt.timezone.utc)
+    )
     found = connections(configuration)
     said: dict[tuple[Connection, CheckResult], set[str]] = {}
     for check in registry.builtin_checks():

@@ -195,7 +195,7 @@ def test_includes_are_relative_to_the_main_file_even_nested(tmp_path: Path) -> N
         {
             "nginx.conf": "events {} http { include conf.d/*.conf; }",
             "conf.d/a.conf": "server { include snippets/verify.conf; location / { proxy_pass https://a.example; } }",
-            "snippets/verify.conf": "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem;",
+            "snippets/verify.conf": "proxy_ssl_server_name on; proxy_ssl_verify on; proxy_ssl_trusted_certificate c;",
             "conf.d/snippets/verify.conf": "proxy_ssl_verify off;",
         },
     )
@@ -225,7 +225,7 @@ def test_globs_are_read_in_the_order_of_the_c_locale(tmp_path: Path) -> None:
 def test_wildcards_in_the_name_of_a_directory_are_no_pattern(tmp_path: Path) -> None:
     tree = {
         "apps/[id]/nginx.conf": "events {} http { include tls.inc; server { location / { proxy_pass https://a.b; } } }",
-        "apps/[id]/tls.inc": "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem;",
+        "apps/[id]/tls.inc": "proxy_ssl_server_name on; proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem;",
     }
     assert results(scan(tmp_path, tree), tmp_path) == []
 
@@ -281,7 +281,8 @@ def test_a_connection_that_fails_in_one_context_does_not_pass_in_another(tmp_pat
     tree = {
         "nginx.conf": """events {} http {
             server { proxy_ssl_verify off; include s.inc; }
-            server { proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; include s.inc; } }""",
+            server { proxy_ssl_verify on; proxy_ssl_server_name on; proxy_ssl_trusted_certificate c; include s.inc; }
+        }""",
         "s.inc": "location / { proxy_pass https://a.b; }",
     }
     analysis = scan(tmp_path, tree)

@@ -40,9 +40,8 @@ def test_policies_dir_prints_the_directory(capsys: pytest.CaptureFixture[str]) -
     """The one of this repository, or its copy inside an installed wheel."""
     assert main(["policies-dir"]) == 0
     directory = Path(capsys.readouterr().out.rstrip("\n"))
-    assert {path.name: (directory / path.name).read_bytes() for path in FILES} == {
-        path.name: path.read_bytes() for path in FILES
-    }
+    names = [path.relative_to(POLICIES) for path in FILES]
+    assert [(directory / name).read_bytes() for name in names] == [path.read_bytes() for path in FILES]
 
 
 def test_an_installed_package_has_its_own_policies(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.analysis import analyse
-from checkov_nginx_tls.checks.registry import registry
+from checkov_nginx_tls.catalogue import rules
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -18,8 +18,7 @@ PROJECT = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
 def test_the_table_of_rules_is_complete_and_true() -> None:
     rows = [line for line in README.splitlines() if line.startswith("| [`CKV_NGINX_CUSTOM_")]
     assert rows == [
-        f"| [`{check.id}`](policies/rules/{check.id}.md) | {check.severity_name} | {check.name} |"
-        for check in registry.builtin_checks()
+        f"| [`{rule.id}`](policies/rules/{rule.id}.md) | {rule.severity} | {rule.title} |" for rule in rules()
     ]
 
 

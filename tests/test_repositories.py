@@ -57,7 +57,7 @@ TEMPLATES = [
     Template("the host is", "proxy_pass https://{{ host }}:{{ port }};", ["03 failed 1 proxy_pass"]),
     Template("the host is, verified", f"{VERIFIED} proxy_pass https://{{{{ host }}}};", []),
     Template("the name is, verified", f"{VERIFIED} proxy_ssl_name {{{{ name }}}}; {PASS}", []),
-    Template("the bundle is", f"proxy_ssl_verify on; proxy_ssl_trusted_certificate {{{{ ca }}}}; {PASS}", []),
+    Template("the bundle is", f"{VERIFIED.replace('/ca.pem', '{{ ca }}')} {PASS}", []),
     Template("the flag is", f"proxy_ssl_verify {{{{ verify }}}}; {PASS}", ["01 undecided 1 proxy_pass"]),
     Template(
         "a default off", f"proxy_ssl_verify {{{{ v | default('off') }}}}; {PASS}", ["01 failed 1 proxy_ssl_verify"]
@@ -438,7 +438,7 @@ INCLUDES: list[tuple[str, dict[str, str], str]] = [
         {
             "a/nginx.conf": MAIN.format("include /etc/nginx/snippets/tls.conf;"),
             "a/snippets/tls.conf": OFF,
-            "b/snippets/tls.conf": "proxy_ssl_verify on;\n",
+            "a/more/snippets/tls.conf": "proxy_ssl_verify on;\n",
         },
         "a/snippets/tls.conf",
     ),
@@ -454,4 +454,6 @@ def test_how_an_include_was_resolved_can_be_asked(tmp_path: Path, caplog: pytest
     with caplog.at_level(logging.DEBUG, "checkov_nginx_tls.includes"):
         scan(tmp_path, INCLUDES[-1][1])
     (message,) = {record.message for record in caplog.records}
-    assert f"{tmp_path}/a/snippets/tls.conf (path suffix); also possible: {tmp_path}/b/snippets/tls.conf" in message
+    assert (
+        f"{tmp_path}/a/snippets/tls.conf (path suffix); also possible: {tmp_path}/a/more/snippets/tls.conf" in message
+    )

@@ -1,11 +1,13 @@
 """Each rule on its fixture files: ``fail_*`` and ``pass_*`` below tests/fixtures/rules/ID.
 
 A fixture is a file, or a directory with a nginx.conf. In a fail fixture the comment ``# finding`` stands on every
-line where the rule must have a finding, and nowhere else. To add a case, add a file.
+line where the rule must have a finding, and nowhere else. To add a case, add a file. The directory ``beside`` holds the
+files that the examples in a rule's text name.
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,11 +37,11 @@ def findings(analysis: Analysis, check_id: str) -> set[tuple[str, int]]:
 
 
 def marked_lines(fixture: Path) -> set[tuple[str, int]]:
-    files = sorted(fixture.rglob("*.conf")) if fixture.is_dir() else [fixture]
+    files = sorted(path for path in fixture.rglob("*") if path.is_file()) if fixture.is_dir() else [fixture]
     return {
         (str(file.resolve()), number)
         for file in files
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
         if line.endswith("# finding")
     }
 
@@ -86,6 +88,9 @@ def rules() -> list[BaseUpstreamCheck]:
 
 @pytest.mark.parametrize("check", rules(), ids=lambda check: check.id)
 def test_the_examples_of_a_rule_are_true(check: BaseUpstreamCheck, tmp_path: Path) -> None:
+    beside = RULES / check.id / "beside"  # the files that the examples name
+    if beside.is_dir():
+        shutil.copytree(beside, tmp_path, dirs_exist_ok=True)
     bad = tmp_path / "bad.conf"
     bad.write_text(check.rule.example, encoding="utf-8")
     good = tmp_path / "good.conf"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +27,11 @@ TLS, PLAIN, OPEN = Transport.TLS, Transport.PLAINTEXT, Transport.UNDECIDED
 def connections_of(text: str, tmp_path: Path) -> tuple[Connection, ...]:
     file = parse(str(tmp_path / "x.conf"), "x.conf", text.encode())
     scanned = ScannedFiles([str(tmp_path)], str(tmp_path))
-    return connections(assemble(file, IncludeResolver(scanned, [str(tmp_path)], DeployedFiles([], tuple))))
+    return connections(
+        assemble(
+            file, IncludeResolver(scanned, [str(tmp_path)], DeployedFiles([], tuple)), dt.datetime.now(dt.timezone.utc)
+        )
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,27 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.checks.rule import Rule
     from checkov_nginx_tls.conf import BlockConf
     from checkov_nginx_tls.model import Configuration, Placed
+    from checkov_nginx_tls.syntax import Source
     from checkov_nginx_tls.upstreams import Connection
+
+
+@dataclass(frozen=True, eq=False)
+class Spot:
+    """A place in a directive, or in a script that it loads, by which a finding is told from others there.
+
+    ``start`` and ``end`` are offsets into the text of ``source``, which is that of the directive, or the script's.
+    ``name`` tells it from other places in the same directive or script.
+    """
+
+    source: Source
+    start: int
+    end: int
+    name: str
+
+    @property
+    def id(self) -> tuple[str, int, str]:
+        """What two spots have in common that are the same."""
+        return self.source.id, self.start, self.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +51,11 @@ class Judgement:
     cause: Placed
     connection: Connection | None
     evaluated_keys: tuple[str, ...]
+
+    @property
+    def spot(self) -> Spot | None:
+        """Where a finding points to, if that is not the directive as a whole."""
+        return None
 
 
 class BaseUpstreamCheck(BaseNginxCheck):

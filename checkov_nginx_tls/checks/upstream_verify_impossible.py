@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.certificates import has_intermediate
+from checkov_nginx_tls.certificates import read_bundle
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
 from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import HTTP_PROXY, ZONE_SYNC
@@ -113,10 +113,11 @@ def _name_cannot_match(connection: Connection) -> bool:
     names = [constant(name) for name in connection.names]
     if not names or None in names:
         return False
-    return all(_matches_nothing(connection, name) for name in names if name is not None)
+    return all(matches_nothing(connection, name) for name in names if name is not None)
 
 
-def _matches_nothing(connection: Connection, name: str) -> bool:
+def matches_nothing(connection: Connection, name: str) -> bool:
+    """Whether no certificate can have a name that a connection asks for."""
     if name == "" or name.endswith(".") or name.lower().startswith("unix:") or is_address(name):
         return True
     if connection.fixed_name is not None or "." in name:
@@ -136,6 +137,6 @@ def _zero_depth(connection: Connection) -> Placed | None:
 def _knows_intermediate(configuration: Configuration, connection: Connection, known: dict[str, bool]) -> bool:
     bundle = connection.bundle
     if bundle not in known:
-        data = configuration.read(bundle)
-        known[bundle] = data is not None and has_intermediate(data)
+        file = configuration.read(bundle)
+        known[bundle] = file is not None and read_bundle(file.data).has_intermediate
     return known[bundle]

@@ -1,0 +1,191 @@
+"""What rules about the settings that nginx hands to OpenSSL have in common: where they look, and what counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Callable, Final, NamedTuple
+
+from checkov.common.models.enums import CheckResult
+
+from checkov_nginx_tls.checks.base_upstream_check import Judgement
+from checkov_nginx_tls.modules import MODULES
+from checkov_nginx_tls.syntax import Templated
+from checkov_nginx_tls.targets import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from checkov_nginx_tls.model import Block, Configuration, Placed
+    from checkov_nginx_tls.templates import Case
+    from checkov_nginx_tls.upstreams import Connection
+
+_RENDERING_LIMIT: Final = 64
+"""Renderings of a template that are looked at; with more the settings count as not known."""
+
+
+class Settings(NamedTuple):
+    """The effective directives of one block, for one module and one rendering of a template.
+
+    ``protocols`` and ``commands`` are ``*_ssl_protocols`` and ``*_ssl_conf_command``, of which a block may have
+    several, in order; ``ciphers`` is ``*_ssl_ciphers``.
+    """
+
+    protocols: tuple[Placed, ...]
+    ciphers: Placed | None
+    commands: tuple[Placed, ...]
+
+    def commands_named(self, *names: str) -> list[Placed]:
+        """The commands of these names, which are in lower case, and those whose name a template fills in."""
+        return [
+            placed
+            for placed in self.commands
+            if placed.directive.args
+            and (isinstance(placed.directive.args[0], Templated) or placed.directive.args[0].lower() in names)
+        ]
+
+
+class Fault(NamedTuple):
+    """A directive that weakens connections, and what it admits, for a message."""
+
+    placed: Placed
+    admits: str
+
+
+@dataclass(frozen=True, eq=False)
+class FaultJudgement(Judgement):
+    """A judgement that knows what its cause admits."""
+
+    admits: str
+
+
+Inspection = Callable[[Settings], "Sequence[Fault] | None"]
+"""What is wrong with some settings; None where a value that decides is not known."""
+
+
+def is_open(placed: Placed) -> bool:
+    """Whether whoever deploys the file fills a value in: none of these directives takes variables of nginx."""
+    return any(isinstance(value, Templated) or "$" in value for value in placed.directive.args)
+
+
+def judge_settings(
+    configuration: Configuration, connections: Sequence[Connection], inspect: Inspection, key: str
+) -> Iterator[Judgement]:
+    """A judgement for every TLS connection, and for faults whose connections are not in the scanned tree.
+
+    ``key`` is the setting that decides where nothing is wrong: "protocols".
+    """
+    inspector = _Inspector(inspect)
+    for connection in connections:
+        if connection.handles and connection.transport is not Transport.PLAINTEXT:
+            yield from _judge(connection, inspector, key)
+    for fault in _unaccounted(configuration, connections, inspector):
+        yield FaultJudgement(CheckResult.FAILED, fault.placed, None, (fault.placed.directive.name,), fault.admits)
+
+
+class _Inspected(NamedTuple):
+    """The settings that renderings of a template make, and what is wrong with each; none where that is too much."""
+
+    settings: tuple[Settings, ...]
+    faults: tuple[Sequence[Fault] | None, ...]
+
+
+class _Inspector:
+    """Inspects what is in effect in a block; blocks that take it from the same levels are looked at once."""
+
+    def __init__(self, inspect: Inspection) -> None:
+        self._inspect = inspect
+        self._inspected: dict[tuple[object, ...], _Inspected] = {}
+        self._depends: dict[tuple[Block, str], bool] = {}
+
+    def look_at(self, block: Block, prefix: str, given: Sequence[Case]) -> _Inspected:
+        """What is in effect in a block for one module where the given cases of templates hold."""
+        names = tuple(f"{prefix}_{setting}" for setting in ("protocols", "ciphers", "conf_command"))
+        levels = tuple(self._levels(block, name) for name in names)
+        key = (prefix, levels, tuple(given))
+        if key not in self._inspected:
+            directives = [placed for name, some in zip(names, levels) for level in some for placed in level.own(name)]
+            settings = tuple(_settings(block, names, world) for world in _worlds(directives, given))
+            self._inspected[key] = _Inspected(settings, tuple(map(self._inspect, settings)))
+        return self._inspected[key]
+
+    def _levels(self, block: Block, name: str) -> tuple[Block, ...]:
+        """The levels one of which gives a block its directives of a name: the nearest, unless a template decides."""
+        levels: list[Block] = []
+        for level in block.inheritance():
+            if level.own(name):
+                levels.append(level)
+                if not self._depends_on_template(level, name):
+                    break
+        return tuple(levels)
+
+    def _depends_on_template(self, level: Block, name: str) -> bool:
+        key = (level, name)
+        if key not in self._depends:
+            self._depends[key] = any(placed.conditions for placed in level.own(name))
+        return self._depends[key]
+
+
+def _judge(connection: Connection, inspector: _Inspector, key: str) -> Iterator[Judgement]:
+    certain = connection.transport is Transport.TLS
+    keys = (f"{connection.module.ssl_prefix}_{key}",)
+    inspected = _in_effect(connection, inspector).faults
+    known = [faults for faults in inspected if faults is not None]
+    if certain and known and len(known) == len(inspected) and all(known):
+        for fault in {id(fault.placed): fault for faults in known for fault in faults}.values():
+            name = fault.placed.directive.name
+            yield FaultJudgement(CheckResult.FAILED, fault.placed, connection, (name,), fault.admits)
+    elif any(known) or len(known) < len(inspected) or not inspected:
+        yield Judgement(CheckResult.UNKNOWN, connection.placed, connection, keys)
+    elif certain:
+        yield Judgement(CheckResult.PASSED, connection.placed, connection, keys)
+
+
+def _in_effect(connection: Connection, inspector: _Inspector) -> _Inspected:
+    return inspector.look_at(connection.block.scope, connection.module.ssl_prefix, connection.placed.conditions)
+
+
+def _unaccounted(
+    configuration: Configuration, connections: Sequence[Connection], inspector: _Inspector
+) -> Iterator[Fault]:
+    """Faults that are certain where connections may stand that are not in the scanned tree, and at none in it."""
+    found: dict[int, Fault] = {}
+    for block, prefix in _open_blocks(configuration, connections):
+        inspected = inspector.look_at(block, prefix, ()).faults
+        if inspected and all(inspected):
+            found.update((id(fault.placed), fault) for faults in inspected for fault in faults or ())
+    seen = {id(one): one for one in (_in_effect(connection, inspector) for connection in connections if found)}
+    for one in seen.values():
+        for settings in one.settings:
+            for placed in (*settings.protocols, settings.ciphers, *settings.commands):
+                found.pop(id(placed), None)
+    yield from found.values()
+
+
+def _open_blocks(configuration: Configuration, connections: Sequence[Connection]) -> Iterator[tuple[Block, str]]:
+    """Blocks in which connections may stand that nobody sees, each with a module's prefix."""
+    used = {connection.module.ssl_prefix for connection in connections}
+    for block in configuration.root.walk():
+        family = block.type.partition(".")[0]
+        bare = block is configuration.root and not configuration.complete
+        for prefix in sorted({module.ssl_prefix for module in MODULES if module.family == family}):
+            if not block.data and (block.unresolved or (bare and prefix not in used)):
+                yield block, prefix
+
+
+def _settings(block: Block, names: Sequence[str], world: Sequence[Case]) -> Settings:
+    protocols, ciphers, commands = (tuple(block.effective_all(name, world)) for name in names)
+    return Settings(protocols, ciphers[-1] if ciphers else None, commands)
+
+
+def _worlds(directives: Sequence[Placed], given: Sequence[Case]) -> list[tuple[Case, ...]]:
+    """Every choice of arms on which the directives depend, together with the given ones."""
+    known = {case.construct for case in given}
+    arms = {case.construct: case for placed in directives for case in placed.conditions if case.construct not in known}
+    count = 1
+    for case in arms.values():
+        count *= case.arms
+    if count > _RENDERING_LIMIT:
+        return []
+    choices = ([case._replace(arm=arm) for arm in range(case.arms)] for case in arms.values())
+    return [(*given, *chosen) for chosen in product(*choices)]
