@@ -35,8 +35,11 @@ DIRECTIVE_LIMIT: Final = 2_000_000
 NESTING_LIMIT: Final = 250
 """Blocks and includes inside one another that a configuration may have."""
 
-_CONSTRUCT_LIMIT: Final = 6
+_CONSTRUCT_LIMIT: Final = 4
 """Control constructs of a template that are looked at together."""
+
+_ARM_LIMIT: Final = 8
+"""Arms of one of them: what is looked at are all combinations."""
 
 _INHERITING: Final = frozenset(
     {"http.server", "http.location", "http.if", "http.limit_except", "stream.server", "mail.server"}
@@ -188,7 +191,7 @@ def always_holds(alternatives: Sequence[Sequence[Case]], given: Sequence[Case] =
         return False
     first = open_cases[0][0]
     arms = {case.arm: case for cases in open_cases for case in cases if case.construct == first.construct}
-    if len(arms) < first.arms:
+    if len(arms) < first.arms or first.arms > _ARM_LIMIT:
         return False
     return all(
         always_holds([cases for cases in open_cases if may_hold(cases, [case])], [*given, case])

@@ -94,7 +94,7 @@ class Templated(str):
     @classmethod
     def of(cls, parts: Sequence[str | Expression]) -> Templated:
         """The value of these parts."""
-        value = cls("".join(part if isinstance(part, str) else part.text for part in parts))
+        value = cls("".join(part if isinstance(part, str) else part.text.replace(FILLER, "") for part in parts))
         value.parts = tuple(parts)
         return value
 
@@ -279,12 +279,12 @@ def _parse(source: Source, neutral: Neutral, start: int) -> ParsedFile:
     """Parse the part of a source whose overlay, neutralised, begins at the offset ``start``."""
     comments: list[Comment] = []
     tokens = _TokenStream(source.path)
-    overlay = " " * start + neutral.text
-    tokens.tokens = ((token, 0, quoted) for token, quoted in tokenize(source, overlay, neutral.expressions, comments))
+    reading = tokenize(source, neutral.text, neutral.expressions, comments, start)
+    tokens.tokens = ((token, 0, quoted) for token, quoted in reading)
     payload = _crossplane_parse(tokens, onerror=_raise, single=True, comments=False, check_ctx=False, check_args=False)
     conditions = _Conditions(neutral.arms, start)
-    directives = _directives(source, None, payload["config"][0]["parsed"], conditions)
-    return ParsedFile(source, directives, tuple(comments), (start, len(overlay.rstrip())))
+    directives = _directives(source, None, payload["config"][0]["parsed"], conditions, start)
+    return ParsedFile(source, directives, tuple(comments), (start, start + len(neutral.text.rstrip())))
 
 
 class _Conditions:
@@ -337,16 +337,17 @@ _crossplane_parse: Final = FunctionType(
 
 
 def tokenize(
-    source: Source, text: str, expressions: Mapping[str, Expression], comments: list[Comment]
+    source: Source, text: str, expressions: Mapping[str, Expression], comments: list[Comment], base: int = 0
 ) -> Iterator[tuple[Token, bool]]:
     """Yield ``(token, quoted)`` for every token but comments, which are appended to ``comments``.
 
-    ``text`` is the overlay of the source's text, and ``expressions`` what its opaque characters stand for. A Lua
+    ``text`` is the overlay of the source's text from the offset ``base`` on, and the offsets of tokens are those in
+    it; those of comments are the source's. ``expressions`` are what its opaque characters stand for. A Lua
     block is one quoted token, as crossplane has it, followed by ``;``. Raises SyntaxProblem where nginx refuses
     the text.
     """
     match_token = _TOKEN.match
-    reader = _Reader(source, text, expressions)
+    reader = _Reader(source, text, expressions, base)
     statements = _Statements(reader)
     match = match_token(text)
     while match is not None:
@@ -354,7 +355,7 @@ def tokenize(
         start, stop = match.span(kind)
         if kind == "comment":
             reader.check_length(start, stop, 0 if stop == len(text) else 1)
-            comments.append(Comment(start, text[start + 1 : stop].replace(FILLER, "").rstrip("\r")))
+            comments.append(Comment(base + start, reader.shown(text[start + 1 : stop]).rstrip("\r")))
         elif kind == "punctuation":
             character = text[start]
             if character == "{" and statements.opens_lua():
@@ -408,7 +409,7 @@ class _Statements:
             raise self.reader.problem(end, 'unexpected end of file, expecting ";" or "}"')
         if self.open_blocks:
             block = self.open_blocks[-1]
-            line = self.reader.source.position(block.start).line
+            line = self.reader.line(block.start)
             reason = f'unexpected end of file, expecting "}}" for "{block}" of line {line}'
             raise self.reader.problem(end, reason)
 
@@ -422,8 +423,9 @@ def _token(value: str, start: int, stop: int, parts: list[str | Expression] | No
 class _Reader:
     """The values of tokens, and the problems with them, in one source."""
 
-    def __init__(self, source: Source, text: str, expressions: Mapping[str, Expression]) -> None:
+    def __init__(self, source: Source, text: str, expressions: Mapping[str, Expression], base: int) -> None:
         self.source = source
+        self.base = base
         self.text = text
         self.expressions = expressions
 
@@ -471,7 +473,7 @@ class _Reader:
         length = len(text.encode("utf-8", "surrogateescape"))
         longest = PARAMETER_LIMIT - ending
         if length > longest:
-            shown = self.source.text[start : start + 20]
+            shown = self.source.text[self.base + start : self.base + start + 20]
             raise self.problem(
                 start,
                 f'too long parameter "{shown}...": it has {length} bytes, and nginx takes at most {longest} here',
@@ -511,9 +513,19 @@ class _Reader:
                 position = close + len(match.group("level")) + 2
         raise self.problem(opening, "the Lua block that starts here has no closing brace")
 
+    def shown(self, text: str) -> str:
+        """A part of the overlay with its expressions as they are written."""
+        if self.expressions:
+            text = "".join(self.expressions[part].text if part in self.expressions else part for part in text)
+        return text.replace(FILLER, "")
+
     def problem(self, offset: int, reason: str) -> SyntaxProblem:
         """A reason that stands at an offset."""
-        return SyntaxProblem(self.source.position(offset).line, reason)
+        return SyntaxProblem(self.line(offset), reason)
+
+    def line(self, offset: int) -> int:
+        """The source's line at an offset."""
+        return self.source.position(self.base + offset).line
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -522,8 +534,9 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _directives(
-    source: Source, parent: Directive | None, statements: list[dict[str, Any]], conditions: _Conditions
+    source: Source, parent: Directive | None, statements: list[dict[str, Any]], conditions: _Conditions, base: int
 ) -> tuple[Directive, ...]:
+    """The directives of crossplane's statements; ``base`` is the offset in the source at which their text begins."""
     directives = []
     for statement in statements:
         first: Token = statement["directive"]
@@ -532,12 +545,12 @@ def _directives(
             parent,
             _text(first),
             tuple(map(_text, statement["args"])),
-            (first.start, first.head_stop, first.end),
-            conditions.at(first.start),
+            (base + first.start, base + first.head_stop, base + first.end),
+            conditions.at(base + first.start),
         )
         block = statement.get("block")
         if block is not None:
-            directive.block = _directives(source, directive, block, conditions)
+            directive.block = _directives(source, directive, block, conditions, base)
         directives.append(directive)
     return tuple(directives)
 

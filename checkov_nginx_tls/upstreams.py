@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -120,10 +120,16 @@ class Connection:
             if text is None:
                 return False
             group = groups.get(text.lower())
-            addresses = [text] if group is None else group.members
+            addresses = [text] if group is None or not self._always_has(group) else list(group.members)
             if not addresses or not all(map(is_loopback, addresses)):
                 return False
         return bool(self.tls_hosts)
+
+    def _always_has(self, group: Group) -> bool:
+        """Whether a group is there whatever a template chooses, and all its members are in sight."""
+        head = group.block.placed
+        conditions = head.conditions if head is not None else ()
+        return not group.block.unresolved and always_holds([conditions], self.placed.conditions)
 
 
 def connections(configuration: Configuration) -> tuple[Connection, ...]:
@@ -195,9 +201,12 @@ _GROUP_TYPES: Final = frozenset({"http.upstream", "stream.upstream"})
 class _Finder:
     def __init__(self, configuration: Configuration) -> None:
         self.variables = Variables(configuration)
-        self.groups: Mapping[tuple[str, str], Group] = {
-            (family, group.name): group for family, group in groups_of(configuration.root)
-        }
+        groups: dict[tuple[str, str], Group] = {}
+        for family, group in groups_of(configuration.root):
+            other = groups.get((family, group.name))  # arms of a template may each have one
+            members = group.members if other is None else (*other.members, *group.members)
+            groups[family, group.name] = replace(group, members=members)
+        self.groups: Mapping[tuple[str, str], Group] = groups
 
     def connections_of(self, block: Block) -> Iterator[Connection]:
         family = block.type.partition(".")[0]

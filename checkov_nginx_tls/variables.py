@@ -91,7 +91,10 @@ class Variables:
             directive = block.placed.directive if block.placed is not None else None
             if directive is not None and directive.name in _VALUE_BLOCKS and directive.args:
                 family = block.type.partition(".")[0]
-                self._maps[family, directive.args[-1].lstrip("$").lower()] = _results(directive.name, block)
+                name = directive.args[-1].lstrip("$").lower()
+                texts, complete = self._maps.get((family, name), ([], True))  # arms of a template may each have one
+                more, more_complete = _results(directive.name, block)
+                self._maps[family, name] = [*texts, *more], complete and more_complete
             for text in _regular_expressions(block):
                 for name, rooted in _groups(text):
                     if name:
@@ -281,9 +284,12 @@ class _Rewrites:
 
     def _set_in(self, level: Block, name: str, before: list[str]) -> list[str]:
         """What a variable may be worth when the rewrite directives of a block have run."""
-        unconditional = level.own("set")
-        last = next((placed for placed in reversed(unconditional) if _value_set(placed, name) is not None), None)
+        sets = [placed for placed in level.own("set") if _value_set(placed, name) is not None]
+        last = next((placed for placed in reversed(sets) if not placed.conditions), None)
         texts = before if last is None else [_value_set(last, name) or ""]
+        perhaps = sets if last is None else sets[sets.index(last) + 1 :]
+        if perhaps:  # a template renders them or not
+            texts = [*(texts or [""]), *(_value_set(placed, name) or "" for placed in perhaps)]
         for inner in self._conditions_in(level):
             if last is None or not _stands_before(inner, last):
                 texts = [*(texts or [""]), *_sets(inner, name)] if _sets(inner, name) else texts
@@ -349,7 +355,9 @@ def _schemes(block: Block) -> frozenset[Value]:
     if server is None:
         return both
     listens = [placed.directive.args for placed in server.own("listen")]
+    switches = [placed.directive.args for placed in server.own("ssl")]
     unseen = bool(server.unresolved) or (server.placed is None and not listens)
+    unseen |= any(isinstance(arg, Templated) for args in [*listens, *switches] for arg in args)
     if unseen or any(placed.directive.args == ("on",) for placed in server.own("ssl")):
         return both
     speaks_tls = any("ssl" in args or "quic" in args for args in listens)

@@ -187,6 +187,63 @@ def test_templates(tmp_path: Path, case: Template) -> None:
     assert found == case.expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # a set that is perhaps rendered
+        (
+            (
+                "server { listen 80; location / { set $p https;\n{% if plain %}\nset $p http;\n{% endif %}\n"
+                "proxy_pass $p://b.example.com; } }"
+            ),
+            ["03 failed 5"],
+        ),
+        # a map in each arm
+        (
+            (
+                "{% if tls %}\nmap $host $p { default https; }\n{% else %}\nmap $host $p { default http; }\n{% endif %}\n"
+                "server { listen 80; location / { proxy_pass $p://b.example.com; } }"
+            ),
+            ["03 failed 6"],
+        ),
+        # a group in each arm, only one of them on this machine
+        (
+            (
+                "{% if dev %}\nupstream b { server 10.0.0.1:443; }\n{% else %}\nupstream b { server 127.0.0.1:443; }\n"
+                "{% endif %}\nserver { listen 80; location / { proxy_pass https://b; } }"
+            ),
+            ["03 failed 6"],
+        ),
+        # a group that is perhaps not there, or not all of it
+        (
+            (
+                "{% if a %}\nupstream b.io { server 127.0.0.1:1; }\n{% endif %}\n"
+                "server { listen 80; location / { proxy_pass https://b.io; } }"
+            ),
+            ["03 failed 4"],
+        ),
+        (
+            (
+                "upstream b { server 127.0.0.1:1; include /etc/nginx/peers.conf; }\n"
+                "server { listen 80; location / { proxy_pass https://b; } }"
+            ),
+            ["03 failed 2"],
+        ),
+        # $scheme where a template says what the listener speaks
+        (
+            "server { listen 443{% if tls %} ssl{% endif %};\nlocation / { proxy_pass $scheme://b.example.com; } }",
+            ["03 failed 2"],
+        ),
+        ("server { listen {{ opts }};\nlocation / { proxy_pass $scheme://b.example.com; } }", ["03 failed 2"]),
+    ],
+)
+def test_what_a_template_may_leave_out_does_not_count_as_certain(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
+    analysis = scan(tmp_path, {"a.conf.j2": text})
+    assert [line.replace("a.conf.j2:", "").rpartition(" ")[0] for line in verdicts(analysis, tmp_path)] == expected
+
+
 def test_what_is_missing_is_named_as_written(tmp_path: Path) -> None:
     analysis = scan(tmp_path, {"a.conf.j2": f"server {{ {{{{ extra }}}}\nlocation / {{ {PASS} }} }}"})
     (outcome,) = [one for one in analysis.outcomes if one.result is CheckResult.FAILED]
@@ -330,6 +387,29 @@ EMBEDDED = [
 def test_embedded_configuration(tmp_path: Path, name: str, text: str, expected: list[str]) -> None:
     found = [line.replace(f"{name}:", "") for line in verdicts(scan(tmp_path, {name: text}), tmp_path)]
     assert found == expected
+
+
+def test_characters_of_the_overlay_are_not_shown(tmp_path: Path) -> None:
+    text = """\
+        kind: ConfigMap
+        metadata: {name: web}
+        data:
+          a.conf: "location /{{ .q \\"z\\" }} { proxy_pass https://backend.example.com; }"
+        """
+    expected = ['03 failed cm.yaml:4 ConfigMap/web.data[a.conf]:location(/{{ .q "z" }}).proxy_pass']
+    assert verdicts(scan(tmp_path, {"cm.yaml": text}), tmp_path) == expected
+
+
+def test_the_reason_of_a_skip_is_shown_as_written(tmp_path: Path) -> None:
+    text = """\
+        cat > /etc/nginx/a.conf <<EOF
+        # checkov:skip=CKV_NGINX_CUSTOM_03:see $TICKET
+
+        location / { proxy_pass https://backend.example.com; }
+        EOF
+        """
+    (outcome,) = [one for one in scan(tmp_path, {"a.sh": text}).outcomes if one.result is CheckResult.SKIPPED]
+    assert outcome.skip_reason == "see $TICKET"
 
 
 def test_a_configmaps_files_include_one_another(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def _complaint(subject: KubernetesObject) -> str:
     if verify is None:
         return f"Nothing turns verification on: {_VERIFY} is off unless it is set."
     if not isinstance(verify, str):
-        return f'{_VERIFY} is not a string: YAML reads an unquoted on as a boolean.'
+        return f"{_VERIFY} is not a string: YAML reads an unquoted on as a boolean."
     if verify.strip() == "on":
         return _why_ignored(subject)
     return f'{_VERIFY} is "{verify.strip()}", and whatever is not exactly "on" counts as off.'
