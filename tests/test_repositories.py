@@ -201,7 +201,7 @@ def test_templates(tmp_path: Path, case: Template) -> None:
         # a map in each arm
         (
             (
-                "{% if tls %}\nmap $host $p { default https; }\n{% else %}\nmap $host $p { default http; }\n{% endif %}\n"
+                "{% if t %}\nmap $a $p { default https; }\n{% else %}\nmap $a $p { default http; }\n{% endif %}\n"
                 "server { listen 80; location / { proxy_pass $p://b.example.com; } }"
             ),
             ["03 failed 6"],
