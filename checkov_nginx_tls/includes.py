@@ -114,10 +114,15 @@ class IncludeResolver:
         found = self._find_beside(argument, include) if include.source.key else self._find_in_directories(argument)
         if found:
             return found
-        matches = self._deployed.find(argument, include.source.path, include.source.key)
-        if matches:
-            _tell(include, matches)
-            return [f"{match.path}[{match.key}]" if match.key else match.path for match in matches]
+        matches = {
+            f"{match.path}[{match.key}]" if match.key else match.path: match
+            for match in self._deployed.find(argument, include.source.path, include.source.key)
+        }
+        # Other texts of a ConfigMap, such as mime.types, hold nothing that matters here and were not kept.
+        known = [name for name, match in matches.items() if not match.key or self._files.is_known(name)]
+        if known:
+            _tell(include, [matches[name] for name in known])
+            return known
         return found
 
     def _find_in_directories(self, argument: str) -> list[str] | None:
@@ -135,17 +140,35 @@ class IncludeResolver:
 
     def _find_beside(self, argument: str, include: Directive) -> list[str] | None:
         """What else is embedded in the same file: by its path on the target machine, or else by its name."""
-        candidates = self._files.embedded_in(include.source.path)
-        deployed = {one.region.deployed: one for one in candidates if one.region is not None and one.region.deployed}
-        own = next((path for path, one in deployed.items() if one.id == include.source.id), "")
-        main = next(iter(deployed), "")
-        for directory in dict.fromkeys(map(posixpath.dirname, (main, own))):
+        source = include.source
+        machine = self._machine(source)
+        own = next((path for path, name in machine.items() if name == source.id), "")
+        if not own:
+            beside = f"{_parent(source.key)}[{posixpath.basename(argument)}]"
+            names = [one.id for one in self._files.embedded_in(source.path) if one.region and one.region.key == beside]
+            return [name for name in names if name != source.id] or None
+        for directory in dict.fromkeys(map(posixpath.dirname, (next(iter(machine)), own))):
             wanted = posixpath.normpath(posixpath.join(directory, argument))
-            found = sorted(path for path in deployed if path != own and path_matches(wanted, path))
+            found = sorted(path for path in machine if path != own and path_matches(wanted, path))
             if found:
-                return [deployed[path].id for path in found]
-        beside = f"{_parent(include.source.key)}[{posixpath.basename(argument)}]"
-        return [one.id for one in candidates if one.region is not None and one.region.key == beside] or None
+                return [machine[path] for path in found]
+        return None
+
+    def _machine(self, source: Source) -> dict[str, str]:
+        """What is embedded in a file for the same machine as a source: ids by paths on that machine.
+
+        Where a path comes a second time, the next machine begins: another dump, another pod.
+        """
+        machine: dict[str, str] = {}
+        for one in self._files.embedded_in(source.path):
+            path = one.region.deployed if one.region is not None else ""
+            if path in machine:
+                if source.id in machine.values():
+                    break
+                machine = {}
+            if path:
+                machine[path] = one.id
+        return machine if source.id in machine.values() else {}
 
 
 def search_directories(path: str, boundary: str) -> list[str]:

@@ -56,6 +56,7 @@ ESCAPE: Final = re.compile(r"""\\(["'\\trn])""")
 
 _ESCAPED: Final = {"t": "\t", "r": "\r", "n": "\n"}
 _OPAQUE: Final = re.compile("([\U000f0000-\U000ffffd])")
+_NUMBERED: Final = re.compile(r" (?:#\d+|\[.*=\d+\])")
 _PADDING: Final = re.compile(f"{FILLER}*")
 _AFTER_QUOTE: Final = frozenset(" \t\r\n;{)")
 _LUA_BLOCK: Final = "_by_lua_block"
@@ -282,9 +283,14 @@ def _parse(source: Source, neutral: Neutral, start: int) -> ParsedFile:
     reading = tokenize(source, neutral.text, neutral.expressions, comments, start)
     tokens.tokens = ((token, 0, quoted) for token, quoted in reading)
     payload = _crossplane_parse(tokens, onerror=_raise, single=True, comments=False, check_ctx=False, check_args=False)
-    conditions = _Conditions(neutral.arms, start)
+    conditions = _Conditions([arm._replace(case=_of_file(arm.case, source)) for arm in neutral.arms], start)
     directives = _directives(source, None, payload["config"][0]["parsed"], conditions, start)
     return ParsedFile(source, directives, tuple(comments), (start, start + len(neutral.text.rstrip())))
+
+
+def _of_file(case: Case, source: Source) -> Case:
+    """A case whose construct is told from those of other files, where it has numbers that mean nothing there."""
+    return case._replace(construct=f"{case.construct} {source.id}") if _NUMBERED.search(case.construct) else case
 
 
 class _Conditions:

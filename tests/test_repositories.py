@@ -426,6 +426,34 @@ def test_a_configmaps_files_include_one_another(tmp_path: Path) -> None:
     assert verdicts(scan(tmp_path, {"cm.yaml": text}), tmp_path) == expected
 
 
+def test_two_dumps_in_one_file_are_two_machines(tmp_path: Path) -> None:
+    main = "# configuration file /etc/nginx/nginx.conf:\nhttp { include tls.conf; server { location / { proxy_pass"
+    on = "https://b.example.com; } } }\n# configuration file /etc/nginx/tls.conf:\n"
+    verified = "proxy_ssl_verify on;\nproxy_ssl_trusted_certificate /ca.pem;\nproxy_ssl_server_name on;\n"
+    analysis = scan(tmp_path, {"dump": f"{main} {on}# nothing\n{main} {on}{verified}"})
+    assert [line.partition(" /etc")[0] for line in verdicts(analysis, tmp_path)] == ["03 failed dump:2"]
+
+
+def test_only_the_directory_counts_for_what_is_deployed(tmp_path: Path) -> None:
+    text = """\
+        cat > /etc/nginx/a.conf <<'EOF'
+        server { include /opt/other/tls.conf; location / { proxy_pass https://b.example.com; } }
+        EOF
+        cat > /etc/nginx/tls.conf <<'EOF'
+        proxy_ssl_verify on; proxy_ssl_trusted_certificate /ca.pem;
+        EOF
+        """
+    assert [line[:9] for line in verdicts(scan(tmp_path, {"a.sh": text}), tmp_path)] == ["03 failed"]
+
+
+def test_loops_of_two_files_are_not_one(tmp_path: Path) -> None:
+    tree = {
+        "main.conf.j2": f"{{% for u in us %}}server {{ include tls.conf; location / {{ {PASS} }} }}\n{{% endfor %}}\n",
+        "tls.conf.j2": f"{{% for u in us %}}{VERIFIED}\n{{% endfor %}}\n",
+    }
+    assert [line[:12] for line in verdicts(scan(tmp_path, tree), tmp_path)] == ["01 undecided"]
+
+
 def test_a_broken_region_is_named(tmp_path: Path) -> None:
     text = """\
         kind: ConfigMap
