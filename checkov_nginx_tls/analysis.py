@@ -209,15 +209,15 @@ class _Judge:
         for judgement in judgements:
             if judgement.result is CheckResult.PASSED:
                 self._passed.setdefault((check.id, judgement.cause.directive), judgement)
-            elif judgement.result is CheckResult.FAILED or judgement.connection is None:
+            elif judgement.result is CheckResult.FAILED:
                 spot = judgement.spot
                 place = judgement.cause.directive if spot is None else spot.id
                 self._failed.setdefault((check.id, place), []).append(judgement)
                 if judgement.connection is not None:
                     self._failed_at.add((check.id, judgement.connection.placed.directive))
             else:
-                key = check.id, judgement.connection.placed.directive
-                self._undecided.setdefault(key, []).append(judgement)
+                undecided = judgement.connection.placed if judgement.connection is not None else judgement.cause
+                self._undecided.setdefault((check.id, undecided.directive), []).append(judgement)
 
     def _failures(self) -> Iterator[Outcome]:
         for key, group in self._failed.items():

@@ -244,6 +244,21 @@ def test_what_a_template_may_leave_out_does_not_count_as_certain(
     assert [line.replace("a.conf.j2:", "").rpartition(" ")[0] for line in verdicts(analysis, tmp_path)] == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{% if insecure %}\nproxy_ssl_verify off;\n{% endif %}", "01 undecided a.conf.j2:2 proxy_ssl_verify"),
+        ("proxy_ssl_verify {{ verify }};", "01 undecided a.conf.j2:1 proxy_ssl_verify"),
+        ("proxy_ssl_verify off;", "01 failed a.conf.j2:1 proxy_ssl_verify"),
+        ("http { js_fetch_verify off;\n{% if dev %}\njs_fetch_verify on;\n{% endif %}\n}", "01 undecided a.conf.j2:1"),
+        ("http {\n{% if dev %}\njs_fetch_verify off;\n{% endif %}\n}", "01 undecided a.conf.j2:3"),
+    ],
+)
+def test_an_off_without_connections_may_be_undecided(tmp_path: Path, text: str, expected: str) -> None:
+    (line,) = verdicts(scan(tmp_path, {"a.conf.j2": text}), tmp_path)
+    assert line.startswith(expected)
+
+
 def test_what_is_missing_is_named_as_written(tmp_path: Path) -> None:
     analysis = scan(tmp_path, {"a.conf.j2": f"server {{ {{{{ extra }}}}\nlocation / {{ {PASS} }} }}"})
     (outcome,) = [one for one in analysis.outcomes if one.result is CheckResult.FAILED]

@@ -16,6 +16,7 @@ from checkov_nginx_tls.checks.base_upstream_check import (
 )
 from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.modules import HTTP_PROXY, MODULES, VERIFIES_BY_DEFAULT
+from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import Transport
 from checkov_nginx_tls.upstreams import Flag, flag
 
@@ -80,12 +81,14 @@ server {
             if result is not None and connection.verify is not None:
                 cause = connection.placed if result is CheckResult.PASSED else connection.verify
                 yield Judgement(result, cause, connection, (connection.module.verify,))
-        for cause in [*_unaccounted_offs(configuration, connections), *_offs_of_verified_clients(configuration)]:
-            yield Judgement(CheckResult.FAILED, cause, None, (cause.directive.name,))
+        for cause, result in [*_unaccounted(configuration, connections), *_verified_clients(configuration)]:
+            yield Judgement(result, cause, None, (cause.directive.name,))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
         name = judgements[0].cause.directive.name
+        if judgements[0].result is CheckResult.UNKNOWN and not connections_of(judgements):
+            return f"whether {name} is off here depends on a value that is not known here"
         if name in VERIFIES_BY_DEFAULT:
             return f"{name} is off: nginx talks to whoever answers. Remove the line: the default verifies."
         connections = connections_of(judgements)
@@ -116,7 +119,9 @@ def _judge(connection: Connection) -> CheckResult | None:
     return CheckResult.UNKNOWN
 
 
-def _unaccounted_offs(configuration: Configuration, connections: Sequence[Connection]) -> Iterator[Placed]:
+def _unaccounted(
+    configuration: Configuration, connections: Sequence[Connection]
+) -> Iterator[tuple[Placed, CheckResult]]:
     """Explicit offs that may be in effect for connections outside the scanned tree, and for none inside."""
     accounted = {id(placed) for connection in connections for placed in connection.possible("verify")}
     used = {connection.module.verify for connection in connections}
@@ -131,20 +136,31 @@ def _unaccounted_offs(configuration: Configuration, connections: Sequence[Connec
     for block in blocks:
         bare = block is configuration.root and not configuration.complete
         for name in _verify_directives(block):
-            for off in block.own(name)[-1:]:
+            for off, result in _offs(block, name):
                 reaches_unknown = id(off) in hidden or (bare and name not in used)
-                certain = flag(off) is Flag.OFF and not off.conditions
-                if certain and id(off) not in accounted and reaches_unknown:
-                    yield off
+                if id(off) not in accounted and reaches_unknown:
+                    yield off, result
 
 
-def _offs_of_verified_clients(configuration: Configuration) -> Iterator[Placed]:
+def _verified_clients(configuration: Configuration) -> Iterator[tuple[Placed, CheckResult]]:
     """Explicit offs of the clients in nginx that verify by default."""
     for block in configuration.root.walk():
         for name, contexts in VERIFIES_BY_DEFAULT.items():
             if block.type in contexts:
-                offs = (placed for placed in block.own(name)[-1:] if flag(placed) is Flag.OFF)
-                yield from (placed for placed in offs if not placed.conditions)
+                yield from _offs(block, name)
+
+
+def _offs(block: Block, name: str) -> Iterator[tuple[Placed, CheckResult]]:
+    """A block's own directives that turn a flag off, or perhaps do where a template decides."""
+    own = block.own(name)
+    if not any(placed.conditions for placed in own):
+        own = own[-1:]
+    for placed in own:
+        value = flag(placed)
+        if value is Flag.OFF:
+            yield placed, CheckResult.FAILED if len(own) == 1 and not placed.conditions else CheckResult.UNKNOWN
+        elif value is Flag.UNDECIDED and any(isinstance(arg, Templated) for arg in placed.directive.args):
+            yield placed, CheckResult.UNKNOWN
 
 
 def _verify_directives(block: Block) -> list[str]:
