@@ -52,7 +52,7 @@ def servers(ingress: KubernetesObject, objects: Objects) -> Iterator[list[Mappin
         (
             defaults.location,
             own_settings(ingress, objects),
-            settings_in(_snippet(ingress, "configuration-snippet"), f"configuration-snippet of {ingress.title}"),
+            _snippet(ingress, "configuration-snippet", objects),
         )
     )
     for host in hosts(ingress):
@@ -155,10 +155,10 @@ def _server_wide(objects: Objects) -> dict[tuple[str, str], Level]:
     """
     location_only = _location_only(objects)
     annotated: dict[tuple[str, str], list[Level]] = {}
-    snippets: dict[tuple[str, str], list[Level]] = {}
+    snippets: dict[tuple[str, str], list[Mapping[str, Setting]]] = {}
     for ingress in objects.of_kind("Ingress"):
         own = {} if location_only else own_settings(ingress, objects)
-        snippet = settings_in(_snippet(ingress, "server-snippet"), f"server-snippet of {ingress.title}")
+        snippet = _snippet(ingress, "server-snippet", objects)
         for host in hosts(ingress) if own or snippet else ():
             key = (_class(ingress), host)
             if f"{PROXY}_verify" in own:
@@ -180,8 +180,16 @@ def _first(levels: Sequence[Level]) -> Level:
     return {**level, verify: level[verify]._replace(undecided=reason)}
 
 
-def _snippet(ingress: KubernetesObject, name: str) -> object:
-    return ingress.annotations.get(PREFIX + name)
+def ignores_snippets(objects: Objects) -> bool:
+    """Whether the controller's ConfigMap says that annotations with snippets have no effect."""
+    allowed = {text(value).strip().lower() for value in values_of(objects, "allow-snippet-annotations")}
+    return "false" in allowed and "true" not in allowed
+
+
+def _snippet(ingress: KubernetesObject, name: str, objects: Objects) -> Mapping[str, Setting]:
+    if objects.derived(ignores_snippets):
+        return {}
+    return settings_in(ingress.annotations.get(PREFIX + name), f"{name} of {ingress.title}")
 
 
 def _class(ingress: KubernetesObject) -> str:

@@ -286,7 +286,7 @@ def _host(ingress: KubernetesObject) -> str:
     return next((text(at(rule, "host")) for rule in sequence(ingress.spec.get("rules"))), "")
 
 
-def _snippet(ingress: KubernetesObject, name: str) -> Level:
+def _snippet(ingress: KubernetesObject, name: str) -> Mapping[str, Setting]:
     return settings_in(ingress.annotations.get(f"nginx.org/{name}"), f"{name} of {ingress.title}")
 
 

@@ -7,6 +7,7 @@ annotations, others by snippets of nginx text. As in nginx, a level that sets a 
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 PROXY: Final = "proxy_ssl"
 GRPC: Final = "grpc_ssl"
 _WANTED: Final = ("verify", "trusted_certificate", "name")
+_DIRECTIVES: Final = frozenset(f"{prefix}_{setting}" for prefix in (PROXY, GRPC) for setting in _WANTED)
 
 
 class Setting(NamedTuple):
@@ -94,17 +96,21 @@ def merged(parts: Iterable[Mapping[str, Setting]]) -> Level:
     return level
 
 
-def settings_in(snippet: object, place: str) -> Level:
+def settings_in(snippet: object, place: str) -> Mapping[str, Setting]:
     """What a snippet of nginx text sets at its own level; ``place`` is what messages call it."""
-    if not isinstance(snippet, str) or "_ssl_" not in snippet:
-        return {}
+    return _parsed(snippet, place) if isinstance(snippet, str) and "_ssl_" in snippet else {}
+
+
+@lru_cache(maxsize=1000)
+def _parsed(snippet: str, place: str) -> Mapping[str, Setting]:
+    """See settings_in; many objects are judged by what one of them says for all."""
     from checkov_nginx_tls.syntax import SyntaxProblem, Templated, parse
 
     try:
         directives = parse("", place, snippet.encode("utf-8", "surrogatepass")).directives
     except SyntaxProblem as problem:
         unknown = Setting("", place, f"{place} cannot be read: {problem.reason}")
-        return {f"{prefix}_{setting}": unknown for prefix in (PROXY, GRPC) for setting in _WANTED}
+        return dict.fromkeys(_DIRECTIVES, unknown)
     level: Level = {}
     for directive in directives:
         if directive.name in _DIRECTIVES and len(directive.args) == 1:
@@ -113,6 +119,3 @@ def settings_in(snippet: object, place: str) -> Level:
             known = not directive.conditions and not isinstance(value, Templated)
             level[directive.name] = Setting(value.lower(), place, "" if known else reason)
     return level
-
-
-_DIRECTIVES: Final = frozenset(f"{prefix}_{setting}" for prefix in (PROXY, GRPC) for setting in _WANTED)

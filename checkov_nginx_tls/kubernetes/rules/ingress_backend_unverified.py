@@ -12,6 +12,7 @@ from checkov_nginx_tls.kubernetes.ingress_nginx import (
     TLS_PROTOCOLS,
     annotation,
     directives_of,
+    ignores_snippets,
     meant_tls_once,
     protocol,
     secret_name,
@@ -114,10 +115,10 @@ data:
             "Of the Ingresses of one host the oldest with a ca.crt sets its server's defaults, unless the ConfigMap "
             "says proxy-ssl-location-only. For GRPCS there are no annotations that verify: only a "
             "configuration-snippet (or a snippet of the ConfigMap) with grpc_ssl_verify on, "
-            "grpc_ssl_trusted_certificate and grpc_ssl_name does. The annotations secure-backends and "
-            "secure-verify-ca-secret were removed years ago and do nothing. With ssl-passthrough, which the "
-            "controller obeys if it is started with --enable-ssl-passthrough, clients talk TLS to the backend "
-            "themselves."
+            "grpc_ssl_trusted_certificate and grpc_ssl_name does, where allow-snippet-annotations permits it. The "
+            "annotations secure-backends and secure-verify-ca-secret were removed years ago and do nothing. With "
+            "ssl-passthrough, which the controller obeys if it is started with --enable-ssl-passthrough, clients talk "
+            "TLS to the backend themselves."
         ),
     )
 
@@ -148,7 +149,14 @@ def _judgements(subject: KubernetesObject, objects: Objects) -> Iterator[Judgeme
         elif outcome.judged is Judged.UNDECIDED and outcome.setting is not None:
             yield Judgement(CheckResult.UNKNOWN, outcome.setting.undecided, (_key(_PROTOCOL), _key(_SECRET)))
         else:
-            yield Judgement(CheckResult.FAILED, _explained(subject, outcome), (_key(_PROTOCOL), _key(_VERIFY)))
+            hint = _hint(subject, objects)
+            yield Judgement(CheckResult.FAILED, hint + _explained(subject, outcome), (_key(_PROTOCOL), _key(_VERIFY)))
+
+
+def _hint(subject: KubernetesObject, objects: Objects) -> str:
+    """A sentence about snippets that have no effect, or ""."""
+    ignored = f"{PREFIX}configuration-snippet" in subject.annotations and objects.derived(ignores_snippets)
+    return "Its snippets are ignored, because the controller's allow-snippet-annotations is false. " if ignored else ""
 
 
 def _explained(subject: KubernetesObject, outcome: Outcome) -> str:
