@@ -10,6 +10,7 @@ import pytest
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.analysis import analyse
+from checkov_nginx_tls.discovery import discover
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -402,6 +403,17 @@ EMBEDDED = [
 def test_embedded_configuration(tmp_path: Path, name: str, text: str, expected: list[str]) -> None:
     found = [line.replace(f"{name}:", "") for line in verdicts(scan(tmp_path, {name: text}), tmp_path)]
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "context"), [("global-auth-snippet", "http.location"), ("http-snippet", "http"), ("other", "")]
+)
+def test_snippets_stand_in_the_context_of_their_key(tmp_path: Path, key: str, context: str) -> None:
+    text = f"kind: ConfigMap\nmetadata: {{name: controller}}\ndata:\n  {key}: |\n    proxy_ssl_verify off;\n"
+    scan(tmp_path, {"cm.yaml": text})
+    (candidate,) = discover(str(tmp_path), []).candidates
+    assert candidate.region is not None
+    assert candidate.region.context == context
 
 
 def test_characters_of_the_overlay_are_not_shown(tmp_path: Path) -> None:

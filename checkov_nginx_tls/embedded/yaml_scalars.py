@@ -48,6 +48,7 @@ _SNIPPETS: Final = {
     "configuration-snippet": "http.location",
     "location-snippet": "http.location",
     "auth-snippet": "http.location",
+    "global-auth-snippet": "http.location",
     "server-snippet": "http.server",
     "http-snippet": "http",
     "stream-snippet": "stream",
