@@ -22,7 +22,7 @@ from checkov_nginx_tls.signatures import (
     shows_main,
     starts_like_nginx,
 )
-from checkov_nginx_tls.syntax import decode
+from checkov_nginx_tls.syntax import decode, source_id
 from checkov_nginx_tls.templates import FILLER
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Candidate:
     @property
     def id(self) -> str:
         """The id of its source: see ``Source.id``."""
-        return self.path if self.region is None else f"{self.path}[{self.region.key}]"
+        return self.path if self.region is None else source_id(self.path, self.region.key)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from checkov_nginx_tls.patterns import is_pattern, segment_matches
 from checkov_nginx_tls.syntax import ParsedFile, Source, SyntaxProblem, decode, make_source, parse, parse_region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from checkov_nginx_tls.discovery import Candidate
 
@@ -66,7 +66,8 @@ class ScannedFiles:
         self._boundaries = tuple(os.path.realpath(boundary) for boundary in boundaries)
         self._keep = keep
         self._candidates: dict[str, Candidate] = {}
-        self._embedded: dict[str, list[Candidate]] = {}
+        self._machines: dict[str, dict[str, str]] = {}
+        self._last_machine: dict[str, dict[str, str]] = {}
         self._hosts: dict[str, Source] = {}
         self._parsed: dict[str, ParsedFile | Problem] = {}
         self._kept: dict[str, bool] = {}
@@ -80,12 +81,21 @@ class ScannedFiles:
     def preload(self, candidate: Candidate) -> None:
         """Remember what discovery has read, so that no file is read twice."""
         self._candidates[candidate.id] = candidate
-        if candidate.region is not None:
-            self._embedded.setdefault(candidate.path, []).append(candidate)
+        deployed = candidate.region.deployed if candidate.region is not None else ""
+        if deployed:
+            machine = self._last_machine.get(candidate.path, {})
+            if deployed in machine:
+                machine = {}
+            machine[deployed] = candidate.id
+            self._last_machine[candidate.path] = self._machines[candidate.id] = machine
 
-    def embedded_in(self, path: str) -> Sequence[Candidate]:
-        """The nginx configuration embedded in the file at a real path, in order."""
-        return self._embedded.get(path, ())
+    def machine_of(self, name: str) -> Mapping[str, str]:
+        """What a file holds for the same machine as one of its embedded texts: ids by their paths on that machine.
+
+        Where a path comes a second time in a file, the next machine begins: another dump, another pod. Empty where
+        the file does not say to which path the text goes.
+        """
+        return self._machines.get(name, {})
 
     def inside(self, path: str) -> str | None:
         """The real path of ``path``, or None where that lies outside or is filtered out."""

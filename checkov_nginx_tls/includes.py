@@ -12,7 +12,7 @@ from checkov_nginx_tls.deployments import UNKNOWN
 from checkov_nginx_tls.files import Problem, Unreadable, read
 from checkov_nginx_tls.formats.file_names import TEMPLATE_EXTENSIONS
 from checkov_nginx_tls.patterns import is_pattern, path_matches
-from checkov_nginx_tls.syntax import Templated, decode
+from checkov_nginx_tls.syntax import Templated, decode, source_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ class TreeFile(NamedTuple):
     @property
     def name(self) -> str:
         """What messages call it, with the place in the file."""
-        return f"{self.path}[{self.key}]" if self.key else self.path
+        return source_id(self.path, self.key)
 
 
 class IncludeResolver:
@@ -115,7 +115,7 @@ class IncludeResolver:
         if found:
             return found
         matches = {
-            f"{match.path}[{match.key}]" if match.key else match.path: match
+            source_id(match.path, match.key): match
             for match in self._deployed.find(argument, include.source.path, include.source.key)
         }
         # Other texts of a ConfigMap, such as mime.types, hold nothing that matters here and were not kept.
@@ -141,34 +141,17 @@ class IncludeResolver:
     def _find_beside(self, argument: str, include: Directive) -> list[str] | None:
         """What else is embedded in the same file: by its path on the target machine, or else by its name."""
         source = include.source
-        machine = self._machine(source)
-        own = next((path for path, name in machine.items() if name == source.id), "")
-        if not own:
-            beside = f"{_parent(source.key)}[{posixpath.basename(argument)}]"
-            names = [one.id for one in self._files.embedded_in(source.path) if one.region and one.region.key == beside]
-            return [name for name in names if name != source.id] or None
+        machine = self._files.machine_of(source.id)
+        if not machine:
+            beside = source_id(source.path, f"{_parent(source.key)}[{posixpath.basename(argument)}]")
+            return [beside] if beside != source.id and self._files.is_known(beside) else None
+        own = next(path for path, name in machine.items() if name == source.id)
         for directory in dict.fromkeys(map(posixpath.dirname, (next(iter(machine)), own))):
             wanted = posixpath.normpath(posixpath.join(directory, argument))
             found = sorted(path for path in machine if path != own and path_matches(wanted, path))
             if found:
                 return [machine[path] for path in found]
         return None
-
-    def _machine(self, source: Source) -> dict[str, str]:
-        """What is embedded in a file for the same machine as a source: ids by paths on that machine.
-
-        Where a path comes a second time, the next machine begins: another dump, another pod.
-        """
-        machine: dict[str, str] = {}
-        for one in self._files.embedded_in(source.path):
-            path = one.region.deployed if one.region is not None else ""
-            if path in machine:
-                if source.id in machine.values():
-                    break
-                machine = {}
-            if path:
-                machine[path] = one.id
-        return machine if source.id in machine.values() else {}
 
 
 def search_directories(path: str, boundary: str) -> list[str]:

@@ -107,6 +107,11 @@ class Position(NamedTuple):
     column: int
 
 
+def source_id(path: str, key: str) -> str:
+    """What tells a text from all others of a scan: its file's path, and its key in brackets if it is embedded."""
+    return f"{path}[{key}]" if key else path
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """One file's text.
@@ -124,8 +129,8 @@ class Source:
 
     @property
     def id(self) -> str:
-        """What tells it from all other sources of a scan: its path, and its key in brackets."""
-        return f"{self.path}[{self.key}]" if self.key else self.path
+        """What tells it from all other sources of a scan: see ``source_id``."""
+        return source_id(self.path, self.key)
 
     def position(self, offset: int) -> Position:
         """Line and column of an offset into ``text``."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.base_upstream_check import Judgement
+from checkov_nginx_tls.checks.base_upstream_check import Judgement, places
 from checkov_nginx_tls.modules import MODULES
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import Transport
@@ -66,6 +66,11 @@ Inspection = Callable[[Settings], "Sequence[Fault] | None"]
 def is_open(placed: Placed) -> bool:
     """Whether whoever deploys the file fills a value in: none of these directives takes variables of nginx."""
     return any(isinstance(value, Templated) or "$" in value for value in placed.directive.args)
+
+
+def places_concerned(connections: Sequence[Connection]) -> str:
+    """What a fault weakens, for a message: these connections, or all that are not in the scanned tree."""
+    return places(connections) if connections else "every TLS connection in the configuration that includes this"
 
 
 def judge_settings(

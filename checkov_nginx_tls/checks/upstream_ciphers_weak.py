@@ -11,6 +11,7 @@ from checkov_nginx_tls.checks.openssl_settings import (
     Settings,
     is_open,
     judge_settings,
+    places_concerned,
 )
 from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.cipher_strings import WEAKNESSES, evaluate, weak_ciphersuites
@@ -95,7 +96,7 @@ server {
         if not isinstance(first, FaultJudgement):
             return f"which ciphers {places(connections)} may use depends on a value that is not known here"
         directive = first.cause.directive
-        where = places(connections) if connections else "every TLS connection in the configuration that includes this"
+        where = places_concerned(connections)
         name, value = " ".join((directive.name, *directive.args[:-1])), directive.args[-1]
         instead = f"Write {name} HIGH:!aNULL:!MD5:!3DES, or remove it"
         if directive.args[0].lower() == "ciphersuites":

@@ -11,6 +11,7 @@ from checkov_nginx_tls.checks.openssl_settings import (
     Settings,
     is_open,
     judge_settings,
+    places_concerned,
 )
 from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
@@ -92,7 +93,7 @@ server {
         if not isinstance(first, FaultJudgement):
             return f"which protocol versions {places(connections)} may use depends on a value that is not known here"
         directive = first.cause.directive
-        where = places(connections) if connections else "every TLS connection in the configuration that includes this"
+        where = places_concerned(connections)
         if directive.name.endswith("_conf_command"):
             return (
                 f"{' '.join((directive.name, *directive.args))} turns on what is obsolete for {where}: {first.admits}. "
