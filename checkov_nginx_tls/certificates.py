@@ -10,19 +10,14 @@ from __future__ import annotations
 
 import base64
 import re
-import ssl
-import warnings
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
 _LENGTH: Final = 4 * 1024 * 1024
 """Bytes beyond which a file is no bundle; those of distributions have a quarter of a megabyte."""
@@ -350,64 +345,14 @@ def _certificate(content: bytes) -> Certificate | None:
     except ValueError:
         length = len(content)
     trusted = _explicit_trust(content[length:]) if len(content) > length else None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # negative serial numbers and the like, which OpenSSL takes
-        try:
-            return _facts(x509.load_der_x509_certificate(content[:length]), trusted)
-        except Exception as problem:  # the library raises this and that, KeyError among them
-            if _openssl_takes(content[:length]):
-                return None
-            raise _Damaged("what it holds is no certificate") from problem
+    from checkov_nginx_tls.x509_certificates import openssl_takes, read_certificate  # slow to import, seldom needed
 
-
-def _facts(certificate: x509.Certificate, trusted: bool | None) -> Certificate:
-    extensions = certificate.extensions
-    return Certificate(
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        not_before=_time(certificate, "not_valid_before"),
-        not_after=_time(certificate, "not_valid_after"),
-        key=_key(certificate),
-        is_ca=_is_ca(extensions),
-        is_self_signed=certificate.issuer == certificate.subject and _names_itself(certificate, extensions),
-        trusted=trusted,
-    )
-
-
-def _time(certificate: x509.Certificate, name: str) -> datetime:
-    """A date with its time zone, which the library has since version 42."""
-    aware = getattr(certificate, f"{name}_utc", None)
-    time: datetime = aware if aware is not None else getattr(certificate, name).replace(tzinfo=timezone.utc)
-    return time
-
-
-def _key(certificate: x509.Certificate) -> bytes:
     try:
-        return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except Exception:  # noqa: BLE001  # unsupported algorithms and curves; versions differ
-        return b""
-
-
-def _is_ca(extensions: x509.Extensions) -> bool:
-    try:
-        return extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-
-
-def _names_itself(certificate: x509.Certificate, extensions: x509.Extensions) -> bool:
-    """Whether the key that its authority key identifier names may be its own (``X509_check_akid``)."""
-    try:
-        authority = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
-    except x509.ExtensionNotFound:
-        return True
-    try:
-        own = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except x509.ExtensionNotFound:
-        own = None
-    if None not in (own, authority.key_identifier) and own != authority.key_identifier:
-        return False
-    return authority.authority_cert_serial_number in (None, certificate.serial_number)
+        return read_certificate(content[:length], trusted=trusted)
+    except ValueError as problem:
+        if openssl_takes(content[:length]):
+            return None
+        raise _Damaged("what it holds is no certificate") from problem
 
 
 def _explicit_trust(auxiliary: bytes) -> bool | None:
@@ -444,11 +389,3 @@ def _element(data: bytes, expected: int = 0) -> tuple[int, bytes, int]:
     if start > 10 or len(data) < start + length:
         raise ValueError("too long")
     return data[0], data[start : start + length], start + length
-
-
-def _openssl_takes(certificate: bytes) -> bool:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificate)
-    except (ssl.SSLError, ValueError):
-        return False
-    return True

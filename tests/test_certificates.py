@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import bundle_files as files
 from bundle_files import EXPIRED, INTERMEDIATE, LEAF, OTHER_ROOT, RENEWED, ROOT, issue, pem_block, trusted_certificate
 from checkov_nginx_tls.bundles import Fault, expiring, faults
-from checkov_nginx_tls.certificates import Kind, _time, read_bundle
+from checkov_nginx_tls.certificates import Kind, read_bundle
+from checkov_nginx_tls.x509_certificates import _time
 
 if TYPE_CHECKING:
     from oracle_certificates import Certificates
