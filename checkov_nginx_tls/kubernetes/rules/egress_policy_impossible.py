@@ -29,7 +29,7 @@ class EgressPolicyImpossible(KubernetesRule):
         id="CKV_NGINX_CUSTOM_35",
         title="Ensure egressMTLS verification can succeed",
         severity="MEDIUM",
-        guideline="https://docs.nginx.com/nginx-ingress-controller/configuration/policy-resource/#egressmtls",
+        guideline="https://docs.nginx.com/nginx-ingress-controller/configuration/policy-resource/policy-reference/#egressmtls",
         cwe=295,
         benchmarks=(CIS_UPSTREAM_CERTIFICATE_TRUSTED,),
         language="yaml",

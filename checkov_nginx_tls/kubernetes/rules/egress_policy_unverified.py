@@ -25,7 +25,7 @@ class EgressPolicyUnverified(KubernetesRule):
         id="CKV_NGINX_CUSTOM_33",
         title="Ensure egressMTLS policies verify the server",
         severity="HIGH",
-        guideline="https://docs.nginx.com/nginx-ingress-controller/configuration/policy-resource/#egressmtls",
+        guideline="https://docs.nginx.com/nginx-ingress-controller/configuration/policy-resource/policy-reference/#egressmtls",
         cwe=295,
         benchmarks=(CIS_UPSTREAM_CERTIFICATE_TRUSTED,),
         language="yaml",

@@ -44,7 +44,7 @@ class SideChannelUnverified(KubernetesRule):
         id="CKV_NGINX_CUSTOM_34",
         title="Ensure authentication side channels verify TLS",
         severity="HIGH",
-        guideline="https://docs.nginx.com/nginx-ingress-controller/configuration/policy-resource/#oidc",
+        guideline="https://docs.nginx.com/nginx-ingress-controller/configuration/policy-resource/policy-reference/#oidc",
         cwe=295,
         benchmarks=(),
         language="yaml",
