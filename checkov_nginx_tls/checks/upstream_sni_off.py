@@ -40,8 +40,9 @@ class UpstreamSniOff(BaseUpstreamCheck):
         benchmarks=(),
         what=(
             "Verification is on and looks for a DNS name, but nginx does not say that name when it connects, because "
-            "proxy_ssl_server_name (grpc_, uwsgi_, zone_sync_ssl_server_name) is not on. Names that the client chooses "
-            "are for rule 06, IP addresses and names that no certificate has for rule 08."
+            "proxy_ssl_server_name (grpc_, uwsgi_, zone_sync_ssl_server_name) is not on. Names without a dot are left "
+            "alone: a container or a machine beside nginx has one certificate. Names that the client chooses are for "
+            "rule 06, IP addresses and names that no certificate has for rule 08."
         ),
         why=(
             "A server with several certificates chooses one by the name that the client sends (SNI, Server Name "
@@ -136,7 +137,7 @@ def _cause(connection: Connection) -> Placed:
 
 
 def _is_dns_name(connection: Connection, name: Value) -> bool | None:
-    """Whether a name that is verified is a DNS name that a certificate can have; None where that is not known."""
+    """Whether a name that is verified is a DNS name, with a dot, of a certificate; None where that is not known."""
     text = constant(name)
     if _is_resolved_address(connection):
         return False
@@ -149,7 +150,8 @@ def _is_dns_name(connection: Connection, name: Value) -> bool | None:
 
 
 def _ends_like_a_name(text: str) -> bool:
-    return not text.rpartition(".")[2].isdigit()
+    _, dot, end = text.rpartition(".")
+    return bool(dot) and not end.isdigit()
 
 
 def _is_resolved_address(connection: Connection) -> bool:
