@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from checkov_nginx_tls.deployments import DeployedFiles, Deployment, deployments, may_tell_deployments
 from checkov_nginx_tls.discovery import discover, is_main_file, may_be_prose, opens_connections
 from checkov_nginx_tls.files import Problem, ScannedFiles, Unreadable, keep_all, read
-from checkov_nginx_tls.includes import IncludeResolver, search_directories
+from checkov_nginx_tls.includes import IncludeResolver, NoIncludes, search_directories
 from checkov_nginx_tls.model import MAIN, Configuration, assemble, context_of
 from checkov_nginx_tls.syntax import decode
 
@@ -81,8 +81,16 @@ def _assembled(parsed: Sequence[ParsedFile], resolvers: _Resolvers, now: datetim
     reached = {name for configuration in configurations for name in configuration.files}
     fragments = {file.source.id: file for file in parsed if file.source.id not in reached}
     configurations += [assemble(file, resolvers.of(file), now) for file in _outermost(fragments, resolvers)]
+    configurations += [assemble(file, resolvers.without_includes(file), now) for file in _unjudged(configurations)]
     relevant = {file for one in configurations for file in one.files.values() if opens_connections(file)}
     return [one for one in configurations if not one.assembled or not relevant.isdisjoint(one.files.values())]
+
+
+def _unjudged(configurations: Sequence[Configuration]) -> Iterable[ParsedFile]:
+    """The files of configurations that are too large to be judged, and that no other configuration includes."""
+    judged = {name for one in configurations if one.assembled for name in one.files}
+    files = {name: file for one in configurations if not one.assembled for name, file in one.files.items()}
+    return [file for name, file in files.items() if name not in judged]
 
 
 def _deployments(found: Discovery) -> tuple[Deployment, ...]:
@@ -111,13 +119,19 @@ class _Resolvers:
         self._resolvers: dict[str, IncludeResolver] = {}
 
     def of(self, file: ParsedFile) -> IncludeResolver:
-        source = file.source
-        if source.id not in self._resolvers:
-            directories = [os.path.dirname(source.path)]
-            if context_of(file) != MAIN:
-                directories = search_directories(source.path, self._scanned.boundary(source.path) or directories[0])
-            self._resolvers[source.id] = IncludeResolver(self._scanned, directories, self._deployed)
-        return self._resolvers[source.id]
+        if file.source.id not in self._resolvers:
+            self._resolvers[file.source.id] = IncludeResolver(self._scanned, self._directories(file), self._deployed)
+        return self._resolvers[file.source.id]
+
+    def without_includes(self, file: ParsedFile) -> IncludeResolver:
+        """One that finds the other files that a configuration names, but follows no include."""
+        return NoIncludes(self._scanned, self._directories(file), self._deployed)
+
+    def _directories(self, file: ParsedFile) -> list[str]:
+        own = os.path.dirname(file.source.path)
+        if context_of(file) == MAIN:
+            return [own]
+        return search_directories(file.source.path, self._scanned.boundary(file.source.path) or own)
 
 
 def _outermost(files: Mapping[str, ParsedFile], resolvers: _Resolvers) -> list[ParsedFile]:

@@ -154,6 +154,14 @@ class IncludeResolver:
         return None
 
 
+class NoIncludes(IncludeResolver):
+    """Finds no file for any include: for the files of a configuration that is too large to be judged as a whole."""
+
+    def resolve(self, include: Directive) -> None:
+        """See IncludeResolver."""
+        del include
+
+
 def search_directories(path: str, boundary: str) -> list[str]:
     """Where the includes of a fragment may be relative to: its directory and those around it, up to ``boundary``."""
     directories = []

@@ -249,6 +249,7 @@ class _Assembler:
         self.directives = 0
         self.depth = 0
         self.open_files = [main]
+        self.looping: set[Directive] = set()
 
     def fill(self, block: Block, directives: tuple[Directive, ...], includes: tuple[Directive, ...]) -> None:
         self.directives += len(directives)
@@ -284,11 +285,10 @@ class _Assembler:
                 self.problems.append(file)
                 block.unresolved.append(placed)
                 continue
-            if file in self.open_files:
-                chain = " -> ".join(opened.source.name for opened in [*self.open_files, file])
-                self.complain(placed, f"the file includes itself: {chain}")
-                continue
             self.included += 1
+            if file in self.open_files:
+                self.complain_of_loop(placed, file)
+                continue
             self.descend(placed)
             self.files[file.source.id] = file
             self.open_files.append(file)
@@ -307,6 +307,13 @@ class _Assembler:
             if count > limit:
                 self.complain(placed, f"more than {limit} {what}: the configuration is not judged")
                 raise _TooLarge
+
+    def complain_of_loop(self, placed: Placed, file: ParsedFile) -> None:
+        """Name the chain, once for each include: another way to the same one tells nothing new."""
+        if placed.directive not in self.looping:
+            self.looping.add(placed.directive)
+            chain = " -> ".join(opened.source.name for opened in [*self.open_files, file])
+            self.complain(placed, f"the file includes itself: {chain}")
 
     def complain(self, placed: Placed, reason: str) -> None:
         directive = placed.directive

@@ -320,8 +320,28 @@ def test_a_file_that_includes_itself_is_named(tmp_path: Path) -> None:
 def test_an_include_bomb_is_named(tmp_path: Path) -> None:
     tree = {f"f{number}.conf": f"include f{number + 1}.conf; include f{number + 1}.conf;" for number in range(30)}
     analysis = scan(tmp_path, {**tree, "f30.conf": "proxy_pass https://a.example.com;"})
-    assert not analysis.outcomes
+    assert results(analysis, tmp_path) == ["03 f30.conf:1 proxy_pass"]
     assert "more than 50000 includes" in reasons(analysis)[0]
+
+
+def test_files_beside_an_include_bomb_are_judged(tmp_path: Path) -> None:
+    tree = {f"f{number}.conf": f"include f{number + 1}.conf; include f{number + 1}.conf;" for number in range(30)}
+    main = "events {} http { include good.conf; include f0.conf; }"
+    good = "server { location / { proxy_pass https://a.example.com; } }"
+    analysis = scan(tmp_path, {**tree, "nginx.conf": main, "good.conf": good, "other/nginx.conf": f"http {{ {good} }}"})
+    assert results(analysis, tmp_path) == [
+        "03 good.conf:1 server(_:80).location(/).proxy_pass",
+        "03 other/nginx.conf:1 http.server(_:80).location(/).proxy_pass",
+    ]
+    (reason,) = reasons(analysis)
+    assert "more than 50000 includes" in reason
+
+
+def test_files_that_include_all_of_each_other_are_named_once(tmp_path: Path) -> None:
+    tree = {f"f{number}.conf": "include *.conf; proxy_pass https://a.example.com;" for number in range(60)}
+    analysis = scan(tmp_path, tree)
+    assert len(results(analysis, tmp_path)) == 60
+    assert len(reasons(analysis)) == 61
 
 
 def test_an_included_file_that_does_not_parse_is_named(tmp_path: Path) -> None:
