@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Final, Union, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Callable, Final, NamedTuple, Union, cast
 
 from checkov.common.models.enums import CheckResult
 
@@ -12,7 +12,7 @@ from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judg
 from checkov_nginx_tls.checks.registry import registry
 from checkov_nginx_tls.conf import BlockConf
 from checkov_nginx_tls.configurations import find_configurations
-from checkov_nginx_tls.files import Problem, keep_all
+from checkov_nginx_tls.files import NO_CONTENTS, Problem, keep_all
 from checkov_nginx_tls.refusals import refusals
 from checkov_nginx_tls.resources import ResourceNames
 from checkov_nginx_tls.suppressions import Suppressions
@@ -51,7 +51,8 @@ class Outcome:
     ``path`` is absolute. Lines count from 1 and ``end_line`` is inclusive; columns count code points from 1 and
     ``end_column`` is exclusive. ``code_block`` pairs line numbers with lines that end in a line feed.
     ``resource`` is the logical path inside the file. ``message`` says what is wrong here and what to do, and
-    ``guideline`` is the address of the documentation to read.
+    ``guideline`` is the address of the documentation to read. ``judgements`` are what a rule said of single
+    connections, on which a failed outcome rests, and ``skipped`` those among them that a comment skips.
     """
 
     check: BaseNginxCheck
@@ -68,6 +69,15 @@ class Outcome:
     evaluated_keys: tuple[str, ...]
     skip_reason: str
     entity_type: str
+    judgements: tuple[Judgement, ...] = field(default=(), compare=False, repr=False)
+    skipped: tuple[Judgement, ...] = field(default=(), compare=False, repr=False)
+
+
+class Judged(NamedTuple):
+    """A configuration that was looked at, and its connections."""
+
+    configuration: Configuration
+    connections: tuple[Connection, ...]
 
 
 @dataclass(frozen=True)
@@ -75,13 +85,15 @@ class Analysis:
     """Everything a scan found.
 
     ``problems`` are the files that could not be judged, or not wholly; ``warnings`` are sentences for the log;
-    ``resources`` the absolute path and the logical path of every block that was looked at.
+    ``resources`` the absolute path and the logical path of every block that was looked at; ``judged`` are the
+    configurations that they belong to.
     """
 
     outcomes: tuple[Outcome, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
     resources: tuple[tuple[str, str], ...]
+    judged: tuple[Judged, ...] = field(default=(), compare=False, repr=False)
 
 
 def run_all(_check: BaseNginxCheck, _path: str) -> bool:
@@ -101,15 +113,19 @@ def analyse(
     should_run: ShouldRun = run_all,
     on_progress: OnProgress = no_progress,
     now: datetime | None = None,
+    contents: Mapping[str, bytes] = NO_CONTENTS,
+    base: str | None = None,
 ) -> Analysis:
     """Judge the nginx configuration below ``root`` and in ``files``.
 
     Nothing outside ``root`` and the directories of ``files`` is read. ``keep(directory, names)`` removes from
     ``names``, in place, what the scan leaves out; ``should_run(check, path)`` says whether a check runs on a file;
     ``on_progress(done, total, path)`` is called for each configuration. ``now`` is the time to judge certificates by,
-    with a time zone: the present one if it is None. Nothing found in files raises.
+    with a time zone: the present one if it is None. ``contents`` are what is read instead of the files at some real
+    paths, of which those among ``files`` need not exist. Messages name files relative to ``base``, which is ``root``
+    unless given, or else the current directory. Nothing found in files raises.
     """
-    found = find_configurations(root, files, keep, now)
+    found = find_configurations(root, files, keep, now, contents, base)
     total = len(found.configurations)
     judge = _Judge(found.configurations, should_run)
     for number, configuration in enumerate(found.configurations):
@@ -123,6 +139,7 @@ def analyse(
         problems=tuple(sorted(problems, key=lambda problem: (problem.path, problem.line, problem.reason))),
         warnings=(*registry.warnings(), *found.warnings, *judge.unused_skips()),
         resources=judge.resources(),
+        judged=tuple(judge.judged),
     )
 
 
@@ -143,12 +160,14 @@ class _Judge:
         self._raised: set[str] = set()
         self._checks: dict[str, BaseNginxCheck] = {check.id: check for check in registry.checks()}
         self.problems: list[Problem] = []
+        self.judged: list[Judged] = []
 
     def look_at(self, configuration: Configuration) -> None:
         """Run every check on one configuration."""
         self.problems += configuration.problems
         self.problems += refusals(configuration)
         found = connections(configuration)
+        self.judged.append(Judged(configuration, found))
         wanted = [check for check in self._checks.values() if self._may_run(check, configuration)]
         for check in wanted:
             if isinstance(check, BaseUpstreamCheck):
@@ -225,9 +244,11 @@ class _Judge:
             left = [judgement for judgement, skip in zip(group, skips) if skip is None]
             reasons = [skip.reason for skip in skips if skip is not None]
             if left:
-                yield self._outcome(key, CheckResult.FAILED, left)
+                skipped = [judgement for judgement, skip in zip(group, skips) if skip is not None]
+                outcome = self._outcome(key, CheckResult.FAILED, left)
+                yield replace(outcome, judgements=tuple(left), skipped=tuple(skipped))
             else:
-                yield self._outcome(key, CheckResult.SKIPPED, group, reasons[0])
+                yield replace(self._outcome(key, CheckResult.SKIPPED, group, reasons[0]), skipped=tuple(group))
 
     def _undecided_groups(self) -> Iterator[tuple[Key, list[Judgement]]]:
         for key, group in self._undecided.items():

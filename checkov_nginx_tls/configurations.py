@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from checkov_nginx_tls.deployments import DeployedFiles, Deployment, deployments, may_tell_deployments
 from checkov_nginx_tls.discovery import discover, is_main_file, may_be_prose, opens_connections
-from checkov_nginx_tls.files import Problem, ScannedFiles, Unreadable, keep_all, read
+from checkov_nginx_tls.files import NO_CONTENTS, Problem, ScannedFiles, Unreadable, keep_all, read
 from checkov_nginx_tls.includes import IncludeResolver, NoIncludes, search_directories
 from checkov_nginx_tls.model import MAIN, Configuration, assemble, context_of
 from checkov_nginx_tls.syntax import decode
@@ -36,25 +36,32 @@ class Configurations:
 
 
 def find_configurations(
-    root: str | None, files: Sequence[str] = (), keep: Keep = keep_all, now: datetime | None = None
+    root: str | None,
+    files: Sequence[str] = (),
+    keep: Keep = keep_all,
+    now: datetime | None = None,
+    contents: Mapping[str, bytes] = NO_CONTENTS,
+    base: str | None = None,
 ) -> Configurations:
     """Find, parse and assemble the nginx configuration below ``root`` and in ``files``.
 
     A file stands in the configurations that include it, or else on its own. Nothing outside ``root`` and the
     directories of ``files`` is read; ``keep(directory, names)`` removes from ``names``, in place, what is left out.
-    ``now`` is the time to judge certificates by, with a time zone: the present one if it is None.
+    ``now`` is the time to judge certificates by, with a time zone: the present one if it is None. ``contents`` are what
+    is read instead of the files at some real paths, of which those among ``files`` need not exist. Messages name files
+    relative to ``base``, which is ``root`` unless given, or else the current directory.
     """
-    found = discover(root, files, keep)
+    found = discover(root, files, keep, contents)
     boundaries = [
         *([root] if root is not None else []),
         *(os.path.dirname(os.path.realpath(file)) for file in files),
     ]
-    scanned = ScannedFiles(boundaries, root if root is not None else os.getcwd(), keep)
+    scanned = ScannedFiles(boundaries, base or root or os.getcwd(), keep, contents)
     for candidate in found.candidates:
         scanned.preload(candidate)
     parsed, problems = _parsed(found.candidates, scanned)
     resolvers = _Resolvers(
-        scanned, DeployedFiles(found.names, lambda: _deployments(found), os.path.realpath(root or os.sep))
+        scanned, DeployedFiles(found.names, lambda: _deployments(found, contents), os.path.realpath(root or os.sep))
     )
     return Configurations(
         configurations=tuple(_assembled(parsed, resolvers, now or datetime.now(timezone.utc))),
@@ -93,13 +100,13 @@ def _unjudged(configurations: Sequence[Configuration]) -> Iterable[ParsedFile]:
     return [file for name, file in files.items() if name not in judged]
 
 
-def _deployments(found: Discovery) -> tuple[Deployment, ...]:
+def _deployments(found: Discovery, contents: Mapping[str, bytes]) -> tuple[Deployment, ...]:
     """What the files of the scan, and the places of what is embedded in them, say about where files end up."""
     texts: dict[str, str] = {}
     for path in found.names:
         if may_tell_deployments(os.path.basename(path)):
             with suppress(Unreadable):
-                texts[path] = decode(read(path))
+                texts[path] = decode(read(path, contents))
     directories = {directory for path in found.names for directory in search_directories(path, os.sep)}
     names = {*found.names, *directories}
     embedded = (

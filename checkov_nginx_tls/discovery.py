@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.embedded import embedded_regions, may_embed
-from checkov_nginx_tls.files import Problem, TooLarge, Unreadable, keep_all, read, walk
+from checkov_nginx_tls.files import NO_CONTENTS, Problem, TooLarge, Unreadable, keep_all, read, walk
 from checkov_nginx_tls.signatures import (
     is_binary,
     is_judged,
@@ -26,7 +26,7 @@ from checkov_nginx_tls.syntax import decode, source_id
 from checkov_nginx_tls.templates import FILLER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from checkov_nginx_tls.embedded import Region
     from checkov_nginx_tls.files import Keep
@@ -85,20 +85,23 @@ class Discovery:
     warnings: tuple[str, ...]
 
 
-def discover(root: str | None, files: Sequence[str], keep: Keep = keep_all) -> Discovery:
+def discover(
+    root: str | None, files: Sequence[str], keep: Keep = keep_all, contents: Mapping[str, bytes] = NO_CONTENTS
+) -> Discovery:
     """Find nginx configuration below ``root`` and among ``files``; no directory outside ``root`` is listed.
 
     A file among ``files`` is looked at whatever its name, but one named like a program or a document must start
-    as nginx configuration does.
+    as nginx configuration does. ``contents`` are what is read instead of the files at some real paths, of which those
+    among ``files`` need not exist.
     """
-    found = _Found()
+    found = _Found(contents)
     if root is not None:
         real_root = os.path.realpath(root)
         for directory, names in walk(real_root, keep, found.unreadable_directory):
             for name in names:
                 found.look_at(os.path.join(directory, name), is_left_out(name))
     for file in files:
-        if os.path.isfile(file):
+        if os.path.isfile(file) or os.path.realpath(file) in contents:
             found.look_at(os.path.realpath(file), left_out=False)
         else:
             reason = "the file is a directory" if os.path.isdir(file) else "the file does not exist"
@@ -107,21 +110,23 @@ def discover(root: str | None, files: Sequence[str], keep: Keep = keep_all) -> D
 
 
 class _Found:
-    def __init__(self) -> None:
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
+        self._contents = contents
         self.candidates: list[Candidate] = []
         self.problems: list[Problem] = []
         self.too_large: list[str] = []
         self.seen: dict[str, None] = {}
 
     def look_at(self, path: str, left_out: bool) -> None:
-        if path in self.seen or os.path.islink(path) or not os.path.isfile(path):
+        is_given = path in self._contents
+        if path in self.seen or not (is_given or (os.path.isfile(path) and not os.path.islink(path))):
             return
         self.seen[path] = None
         if left_out:
             return
         name = os.path.basename(path)
         try:
-            data = read(path)
+            data = read(path, self._contents)
         except TooLarge:
             self.too_large.append(path)
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Callable, Final
 
 from checkov_nginx_tls.patterns import is_pattern, segment_matches
@@ -50,6 +51,10 @@ class TooLarge(Unreadable):
     """A file is larger than SIZE_LIMIT."""
 
 
+NO_CONTENTS: Final[Mapping[str, bytes]] = MappingProxyType({})
+"""Every file is read from the disk."""
+
+
 def keep_all(_directory: str, _names: list[str]) -> None:
     """A path filter that leaves nothing out."""
 
@@ -58,13 +63,16 @@ class ScannedFiles:
     """Files inside ``boundaries`` (absolute directories) that the path filter ``keep`` lets through.
 
     ``keep(directory, names)`` removes from ``names``, in place, what is left out. Messages name files relative
-    to ``base``.
+    to ``base``. ``contents`` are what is read instead of the files at some real paths.
     """
 
-    def __init__(self, boundaries: Sequence[str], base: str, keep: Keep = keep_all) -> None:
+    def __init__(
+        self, boundaries: Sequence[str], base: str, keep: Keep = keep_all, contents: Mapping[str, bytes] = NO_CONTENTS
+    ) -> None:
         self._base = os.path.realpath(base)
         self._boundaries = tuple(os.path.realpath(boundary) for boundary in boundaries)
         self._keep = keep
+        self._contents = contents
         self._candidates: dict[str, Candidate] = {}
         self._machines: dict[str, dict[str, str]] = {}
         self._last_machine: dict[str, dict[str, str]] = {}
@@ -174,7 +182,7 @@ class ScannedFiles:
         path = name if candidate is None else candidate.path
         try:
             if candidate is None:
-                return parse(path, self.name(path), read(path))
+                return parse(path, self.name(path), read(path, self._contents))
             if candidate.region is None:
                 return parse(path, self.name(path), candidate.data)
             return parse_region(self._host(candidate), candidate.region)
@@ -202,11 +210,13 @@ class ScannedFiles:
         return kept
 
 
-def read(path: str) -> bytes:
-    """The bytes of the regular file at a real path.
+def read(path: str, contents: Mapping[str, bytes] = NO_CONTENTS) -> bytes:
+    """The bytes of the regular file at a real path, or those that ``contents`` has for it.
 
     Raises TooLarge or Unreadable.
     """
+    if path in contents:
+        return contents[path]
     try:
         descriptor = os.open(path, _OPEN_FLAGS)
     except (OSError, ValueError) as error:

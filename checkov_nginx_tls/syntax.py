@@ -220,14 +220,16 @@ class Comment(NamedTuple):
 class ParsedFile:
     """What one file holds at its top level, and all its comments in the order of the text.
 
-    ``extent`` are the offsets between which it stands in its source, white space at the end left out. ``context`` is
-    the context that a format around it gives its top level, and is "" where none does.
+    ``extent`` are the offsets between which it stands in its source, white space at the end left out. ``overlay`` is
+    what was read of the source from the first of them on, character for character below its text. ``context`` is the
+    context that a format around it gives its top level, and is "" where none does.
     """
 
     source: Source
     directives: tuple[Directive, ...]
     comments: tuple[Comment, ...]
     extent: tuple[int, int]
+    overlay: str
     context: str = ""
 
 
@@ -290,7 +292,8 @@ def _parse(source: Source, neutral: Neutral, start: int) -> ParsedFile:
     payload = _crossplane_parse(tokens, onerror=_raise, single=True, comments=False, check_ctx=False, check_args=False)
     conditions = _Conditions([arm._replace(case=_of_file(arm.case, source)) for arm in neutral.arms], start)
     directives = _directives(source, None, payload["config"][0]["parsed"], conditions, start)
-    return ParsedFile(source, directives, tuple(comments), (start, start + len(neutral.text.rstrip())))
+    extent = (start, start + len(neutral.text.rstrip()))
+    return ParsedFile(source, directives, tuple(comments), extent, neutral.text)
 
 
 def _of_file(case: Case, source: Source) -> Case:
