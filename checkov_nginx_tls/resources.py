@@ -52,14 +52,14 @@ class ResourceNames:
 
 def _segment(directive: Directive, block: tuple[Directive, ...]) -> str:
     if directive.name == "server":
-        return f"server({_server_label(block)})"
+        return f"server({server_label(block)})"
     if directive.name in _LABELLED:
         return f"{directive.name}({' '.join(directive.args)})"
     return directive.name
 
 
-def _server_label(block: tuple[Directive, ...]) -> str:
-    """First server_name as written, or "_", and the port of the first listen, or 80."""
+def server_label(block: tuple[Directive, ...]) -> str:
+    """What names call a server: its first server_name as written, or "_", and the port of its first listen, or 80."""
     names = [child.args[0] for child in block if child.name == "server_name" and child.args]
     listens = [child.args[0] for child in block if child.name == "listen" and child.args]
     return f"{names[0] if names else '_'}:{_port(listens[0]) if listens else '80'}"

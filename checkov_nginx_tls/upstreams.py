@@ -7,8 +7,17 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.model import always_holds, rewrite_levels
-from checkov_nginx_tls.modules import HANDLERS, MODULES
-from checkov_nginx_tls.targets import Target, Transport, is_loopback, may_be, name_in, targets, transport_of
+from checkov_nginx_tls.modules import HANDLERS, MODULES, ZONE_SYNC
+from checkov_nginx_tls.targets import (
+    Target,
+    Transport,
+    is_address,
+    is_loopback,
+    may_be,
+    name_in,
+    targets,
+    transport_of,
+)
 from checkov_nginx_tls.variables import Unfixed, Variables, constant
 
 if TYPE_CHECKING:
@@ -166,6 +175,25 @@ def flag(placed: Placed | None) -> Flag:
 def bundle_of(placed: Placed | None) -> str:
     """The bundle that a directive names, "" for none."""
     return placed.directive.args[0] if placed is not None and placed.directive.args else ""
+
+
+def matches_nothing(connection: Connection, name: str) -> bool:
+    """Whether no certificate can have a name that a connection asks for."""
+    if name == "" or name.endswith(".") or name.lower().startswith("unix:") or is_address(name):
+        return True
+    if connection.fixed_name is not None or "." in name:
+        return False
+    members = [member for group in connection.groups if group.name == name.lower() for member in group.members]
+    return bool(members) and all(member.partition(":")[0].lower() != name.lower() for member in members)
+
+
+def is_named_by_address(connection: Connection) -> bool:
+    """Whether the name is the address of a cluster node that DNS gives, as zone_sync_server's documentation says."""
+    return (
+        connection.module is ZONE_SYNC
+        and connection.fixed_name is None
+        and "resolve" in connection.placed.directive.args[1:]
+    )
 
 
 def idle_verification(found: Sequence[Connection]) -> dict[Connection, Placed]:

@@ -14,10 +14,9 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     places,
 )
 from checkov_nginx_tls.checks.rule import Rule
-from checkov_nginx_tls.checks.upstream_verify_impossible import matches_nothing
-from checkov_nginx_tls.modules import HTTP_PROXY, ZONE_SYNC
+from checkov_nginx_tls.modules import HTTP_PROXY
 from checkov_nginx_tls.targets import Transport
-from checkov_nginx_tls.upstreams import Flag, bundle_of, flag
+from checkov_nginx_tls.upstreams import Flag, bundle_of, flag, is_named_by_address, matches_nothing
 from checkov_nginx_tls.variables import Unfixed, constant
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def _cause(connection: Connection) -> Placed:
 def _is_dns_name(connection: Connection, name: Value) -> bool | None:
     """Whether a name that is verified is a DNS name, with a dot, of a certificate; None where that is not known."""
     text = constant(name)
-    if _is_resolved_address(connection):
+    if is_named_by_address(connection):
         return False
     if text is not None:
         return not text.startswith(".") and not matches_nothing(connection, text) and _ends_like_a_name(text)
@@ -152,12 +151,3 @@ def _is_dns_name(connection: Connection, name: Value) -> bool | None:
 def _ends_like_a_name(text: str) -> bool:
     _, dot, end = text.rpartition(".")
     return bool(dot) and not end.isdigit()
-
-
-def _is_resolved_address(connection: Connection) -> bool:
-    """Whether the name is the address of a cluster node that DNS gives, as zone_sync_server's documentation says."""
-    return (
-        connection.module is ZONE_SYNC
-        and connection.fixed_name is None
-        and "resolve" in connection.placed.directive.args[1:]
-    )

@@ -10,7 +10,8 @@ from checkov_nginx_tls.certificates import read_bundle
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
 from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import HTTP_PROXY, ZONE_SYNC
-from checkov_nginx_tls.targets import Transport, is_address
+from checkov_nginx_tls.targets import Transport
+from checkov_nginx_tls.upstreams import matches_nothing
 from checkov_nginx_tls.variables import constant
 
 if TYPE_CHECKING:
@@ -114,16 +115,6 @@ def _name_cannot_match(connection: Connection) -> bool:
     if not names or None in names:
         return False
     return all(matches_nothing(connection, name) for name in names if name is not None)
-
-
-def matches_nothing(connection: Connection, name: str) -> bool:
-    """Whether no certificate can have a name that a connection asks for."""
-    if name == "" or name.endswith(".") or name.lower().startswith("unix:") or is_address(name):
-        return True
-    if connection.fixed_name is not None or "." in name:
-        return False
-    members = [member for group in connection.groups if group.name == name.lower() for member in group.members]
-    return bool(members) and all(member.partition(":")[0].lower() != name.lower() for member in members)
 
 
 def _zero_depth(connection: Connection) -> Placed | None:
