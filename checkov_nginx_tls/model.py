@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Callable, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Final, NamedTuple, TypeVar
 
 from checkov_nginx_tls.files import Problem
 from checkov_nginx_tls.modules import HARMLESS_INCLUDES
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.includes import IncludeResolver, TreeFile
     from checkov_nginx_tls.syntax import Directive, ParsedFile
     from checkov_nginx_tls.templates import Case
+
+T = TypeVar("T")
 
 MAIN: Final = "main"
 """The type of a configuration's outermost block."""
@@ -35,11 +37,17 @@ DIRECTIVE_LIMIT: Final = 2_000_000
 NESTING_LIMIT: Final = 250
 """Blocks and includes inside one another that a configuration may have."""
 
-_CONSTRUCT_LIMIT: Final = 4
-"""Control constructs of a template that are looked at together."""
+_RENDERING_LIMIT: Final = 4096
+"""Renderings of a template that are looked at together: all combinations of the arms of its constructs."""
 
-_ARM_LIMIT: Final = 8
-"""Arms of one of them: what is looked at are all combinations."""
+_ALTERNATIVE_LIMIT: Final = 200
+"""Directives in arms of a template, whatever these test, that are looked at together."""
+
+_SETTING_LIMIT: Final = 256
+"""Constructs of a template around directives of one name beyond which these are not told apart by their arms."""
+
+_ROUNDS: Final = 8
+"""How often is looked again whether each arm of a construct has something."""
 
 _INHERITING: Final = frozenset(
     {"http.server", "http.location", "http.if", "http.limit_except", "stream.server", "mail.server"}
@@ -70,6 +78,37 @@ class Placed(NamedTuple):
         return tuple(case for one in (*self.includes, self.directive) for case in one.conditions)
 
 
+@dataclass(frozen=True, eq=False)
+class Possible:
+    """The directives one of which decides where a template chooses; None stands for nobody having set it."""
+
+    directives: tuple[Placed | None, ...]
+
+    @cached_property
+    def merged(self) -> Placed | None:
+        """The one directive, or one that stands for several which say different things."""
+        if len(self.directives) == 1:
+            return self.directives[0]
+        chosen = [placed for placed in self.directives if placed is not None]
+        if len(chosen) == len(self.directives) and len({placed.directive.args for placed in chosen}) == 1:
+            return chosen[-1]
+        merged = undecided_among([placed.directive if placed is not None else None for placed in self.directives])
+        return Placed(merged, chosen[0].includes)
+
+    def answers(self, question: Callable[[Placed | None], T]) -> frozenset[T]:
+        """What a function says of them; it is called once for each, however many connections ask."""
+        if question not in self._answers:
+            self._answers[question] = frozenset(map(question, self.directives))
+        return self._answers[question]
+
+    @cached_property
+    def _answers(self) -> dict[Callable[[Placed | None], object], frozenset[Any]]:
+        return {}
+
+
+_NOBODY: Final = Possible((None,))
+
+
 @dataclass(eq=False)
 class Block:
     """A block in one including context.
@@ -88,6 +127,11 @@ class Block:
     blocks: list[Block]
     unresolved: list[Placed]
     data: bool = False
+
+    def __post_init__(self) -> None:
+        self._decided: dict[tuple[str, tuple[Case, ...]], Possible] = {}
+        self._depends: dict[str, frozenset[str]] = {}
+        self._rendered: dict[str, frozenset[tuple[Case, ...]]] = {}
 
     @cached_property
     def _by_name(self) -> dict[str, list[Placed]]:
@@ -121,40 +165,63 @@ class Block:
             yield block
             block = block.parent if block.type in _INHERITING else None
 
+    def rendered(self, name: str) -> frozenset[tuple[Case, ...]]:
+        """The cases in which a template gives the block itself a directive of that name; see ``shortened``."""
+        if name not in self._rendered:
+            self._rendered[name] = frozenset(shortened({placed.conditions for placed in self.own(name)}))
+        return self._rendered[name]
+
     def effective(self, name: str, given: Sequence[Case] = ()) -> Placed | None:
         """The directive that decides in this block where the cases in ``given`` hold: see ``possible``.
 
         Where a template chooses among directives that say different things, one that stands for them.
         """
-        found = self.possible(name, given)
-        if len(found) == 1:
-            return found[0]
-        chosen = [placed for placed in found if placed is not None]
-        if len(chosen) == len(found) and len({placed.directive.args for placed in chosen}) == 1:
-            return chosen[-1]
-        merged = undecided_among([placed.directive if placed is not None else None for placed in found])
-        return Placed(merged, chosen[0].includes)
+        return self.possible(name, given).merged
 
-    def possible(self, name: str, given: Sequence[Case] = ()) -> list[Placed | None]:
+    def possible(self, name: str, given: Sequence[Case] = ()) -> Possible:
         """The directives one of which decides in this block: the last one of the nearest level that has any.
 
-        More than one where a template chooses; None stands for nobody having set it.
+        More than one where a template chooses.
         """
-        found: list[Placed | None] = []
-        for block in self.inheritance():
-            own = block.own(name)
-            if own and not any(placed.conditions for placed in own):
-                return [*found, own[-1]]
-            own = [placed for placed in own if may_hold(placed.conditions, given)]
-            found += own
-            if own and always_holds([placed.conditions for placed in own], given):
-                return found
-        return [*found, None]
+        block = next((block for block in self.inheritance() if block.own(name)), None)
+        return block._possible(name, given) if block is not None else _NOBODY  # noqa: SLF001  # a block as well
 
-    def effective_all(self, name: str, given: Sequence[Case] = ()) -> list[Placed]:
-        """All directives of that name at the nearest level that has any: how nginx inherits lists."""
+    def _possible(self, name: str, given: Sequence[Case]) -> Possible:
+        """``possible`` in a block that has directives of the name itself."""
+        relevant = tuple(case for case in given if case.construct in self._constructs(name))
+        key = (name, relevant)
+        if key not in self._decided:
+            self._decided[key] = Possible(tuple(self._find_possible(name, relevant)))
+        return self._decided[key]
+
+    def _find_possible(self, name: str, given: Sequence[Case]) -> list[Placed | None]:
+        own = self.own(name)
+        if not any(placed.conditions for placed in own):
+            return [own[-1]]
+        own = [placed for placed in own if may_hold(placed.conditions, given)]
+        if own and always_holds([placed.conditions for placed in own], given):
+            return [*own]
+        outer = self.parent.possible(name, given) if self.type in _INHERITING and self.parent is not None else _NOBODY
+        return [*own, *outer.directives]
+
+    def _constructs(self, name: str) -> frozenset[str]:
+        """The constructs of templates on which it depends what this block has, or inherits, of a name.
+
+        Beyond _SETTING_LIMIT they are not told apart.
+        """
+        if name not in self._depends:
+            levels = [level.own(name) for level in self.inheritance()]
+            found = {case.construct for own in levels for placed in own for case in placed.conditions}
+            self._depends[name] = frozenset(found if len(found) <= _SETTING_LIMIT else ())
+        return self._depends[name]
+
+    def effective_all(self, name: str, rendering: Sequence[Case] = ()) -> list[Placed]:
+        """All directives of that name at the nearest level that has any: how nginx inherits lists.
+
+        ``rendering`` holds a case of every construct on which it depends whether one of them is there.
+        """
         for block in self.inheritance():
-            own = [placed for placed in block.own(name) if may_hold(placed.conditions, given)]
+            own = [placed for placed in block.own(name) if may_hold(placed.conditions, rendering)]
             if own:
                 return own
         return []
@@ -181,22 +248,53 @@ def may_hold(conditions: Iterable[Case], given: Sequence[Case]) -> bool:
     return all(arms.get(case.construct, case.arm) == case.arm for case in conditions)
 
 
-def always_holds(alternatives: Sequence[Sequence[Case]], given: Sequence[Case] = ()) -> bool:
-    """Whether a template renders one of the alternatives in any case in which the given ones hold."""
+def always_holds(
+    alternatives: Iterable[Sequence[Case]], given: Sequence[Case] = (), renderings: int = _RENDERING_LIMIT
+) -> bool:
+    """Whether a template renders one of the alternatives in any case in which the given ones hold.
+
+    False where that takes more than so many renderings to see.
+    """
     known = {(case.construct, case.arm) for case in given}
-    open_cases = [[case for case in cases if (case.construct, case.arm) not in known] for cases in alternatives]
-    if not all(open_cases):
+    left = {
+        tuple(case for case in cases if (case.construct, case.arm) not in known)
+        for cases in alternatives
+        if may_hold(cases, given)
+    }
+    if () in left:
         return True
-    if not open_cases or len(given) > _CONSTRUCT_LIMIT:
+    left = _exhaustive(shortened(left))
+    if not left:
         return False
-    first = open_cases[0][0]
-    arms = {case.arm: case for cases in open_cases for case in cases if case.construct == first.construct}
-    if len(arms) < first.arms or first.arms > _ARM_LIMIT:
+    first = min(left)[0]
+    if first.arms > renderings:
         return False
     return all(
-        always_holds([cases for cases in open_cases if may_hold(cases, [case])], [*given, case])
-        for case in arms.values()
+        always_holds(left, [*given, first._replace(arm=arm)], renderings // first.arms) for arm in range(first.arms)
     )
+
+
+def shortened(alternatives: set[tuple[Case, ...]]) -> set[tuple[Case, ...]]:
+    """As many of the alternatives as are looked at together: that there are more makes nothing certain."""
+    if () in alternatives:
+        return {()}
+    return alternatives if len(alternatives) <= _ALTERNATIVE_LIMIT else set(sorted(alternatives)[:_ALTERNATIVE_LIMIT])
+
+
+def _exhaustive(alternatives: set[tuple[Case, ...]]) -> set[tuple[Case, ...]]:
+    """Those of them only that stand in constructs of which each arm has one: the others do not help where it has none.
+
+    That others are left out may leave an arm without one; this is seen to a few times only.
+    """
+    for _ in range(_ROUNDS):
+        arms: dict[str, set[int]] = {}
+        for case in (case for cases in alternatives for case in cases):
+            arms.setdefault(case.construct, set()).add(case.arm)
+        left = {cases for cases in alternatives if all(len(arms[case.construct]) == case.arms for case in cases)}
+        if len(left) == len(alternatives):
+            break
+        alternatives = left
+    return alternatives
 
 
 class _TooLarge(Exception):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from checkov_nginx_tls.model import always_holds, rewrite_levels
+from checkov_nginx_tls.model import always_holds, rewrite_levels, shortened
 from checkov_nginx_tls.modules import HANDLERS, MODULES, ZONE_SYNC
 from checkov_nginx_tls.targets import (
     Target,
@@ -23,7 +23,7 @@ from checkov_nginx_tls.variables import Unfixed, Variables, constant
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from checkov_nginx_tls.model import Block, Configuration, Placed
+    from checkov_nginx_tls.model import Block, Configuration, Placed, Possible
     from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.variables import Value
 
@@ -77,13 +77,9 @@ class Connection:
         """The directive in effect for one of the module's TLS settings: ``setting("verify")``."""
         return self.block.scope.effective(f"{self.module.ssl_prefix}_{name}", self.placed.conditions)
 
-    def possible(self, name: str) -> list[Placed | None]:
+    def possible(self, name: str) -> Possible:
         """The directives one of which is in effect for a setting; see ``Block.possible``."""
         return self.block.scope.possible(f"{self.module.ssl_prefix}_{name}", self.placed.conditions)
-
-    def settings(self, name: str) -> list[Placed]:
-        """All directives in effect for a setting that may be given several times."""
-        return self.block.scope.effective_all(f"{self.module.ssl_prefix}_{name}", self.placed.conditions)
 
     @property
     def fixed_name(self) -> Placed | None:
@@ -223,6 +219,7 @@ def _verification_meant(connection: Connection) -> list[str]:
     return [other.verify for other in MODULES if other.family == module.family and other is not module]
 
 
+_PASSES: Final = HANDLERS | {module.pass_directive for module in MODULES}
 _GROUP_TYPES: Final = frozenset({"http.upstream", "stream.upstream"})
 
 
@@ -245,15 +242,11 @@ class _Finder:
         ]
         if not modules:
             return
-        passes = [placed for placed in block.simple if placed.directive.name in HANDLERS and placed.directive.args]
-        answers = [placed for level in rewrite_levels(block) for placed in level.own("return")]
+        idle = _idle_passes(block)
         for module in modules:
             for placed in block.own(module.pass_directive):
                 if placed.directive.args:
-                    given = placed.conditions
-                    later = passes[-1:] if placed.directive.name in HANDLERS and placed is not passes[-1] else []
-                    idle = any(always_holds([one.conditions], given) for one in [*later, *answers])
-                    yield self.connection(module, block, placed, handles=not idle)
+                    yield self.connection(module, block, placed, handles=id(placed) not in idle)
 
     def connection(self, module: Module, block: Block, placed: Placed, *, handles: bool) -> Connection:
         argument = placed.directive.args[0]
@@ -289,6 +282,20 @@ class _Finder:
         if placed is None:
             return hosts
         return frozenset(name_in(value) for value in self.variables.expand(placed.directive.args[0], block))
+
+
+def _idle_passes(block: Block) -> set[int]:
+    """The ids of passes that serve no request: what answers first, or replaces them, is rendered in any case."""
+    answers = {cases for level in rewrite_levels(block) for cases in level.rendered("return")}
+    idle: set[int] = set()
+    for placed in reversed(block.simple):
+        name = placed.directive.name
+        if name in _PASSES and placed.directive.args:
+            if always_holds(answers, placed.conditions):
+                idle.add(id(placed))
+            if name in HANDLERS:
+                answers = shortened({*answers, placed.conditions})
+    return idle
 
 
 def _fixed_name(block: Block, module: Module, passed: Placed) -> Placed | None:

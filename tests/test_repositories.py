@@ -245,6 +245,37 @@ def test_what_a_template_may_leave_out_does_not_count_as_certain(
     assert [line.replace("a.conf.j2:", "").rpartition(" ")[0] for line in verdicts(analysis, tmp_path)] == expected
 
 
+CHAIN = "{{% if dev %}}\n{}\n{{% elif test %}}\n{}\n{{% else %}}\n{}\n{{% endif %}}\n"
+EITHER = "{{% if dev %}}\n{}\n{{% else %}}\n{}\n{{% endif %}}\n"
+
+
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        (EITHER.format("return 200;", "return 404;") + PASS, []),
+        (PASS + EITHER.format("return 200;", "return 404;"), []),
+        (CHAIN.format("return 200;", "return 404;", "return 500;") + PASS, []),
+        (CHAIN.format("return 200;", "", "return 500;") + PASS, ["03 failed 8"]),
+        (EITHER.format("return 200;", "") + PASS, ["03 failed 6"]),
+        # a pass in one arm and a return in the other
+        (PASS + EITHER.format("grpc_pass grpc://backend.example.com;", "return 404;"), []),
+        (PASS + EITHER.format("grpc_pass grpc://backend.example.com;", ""), ["03 failed 1"]),
+        # passes that replace it in both arms, the last of them not alone
+        (PASS + EITHER.format("fastcgi_pass a;", "grpc_pass grpc://backend.example.com;"), []),
+        # only those behind it replace it
+        ("grpc_pass grpc://backend.example.com;" + PASS, ["03 failed 1"]),
+        (EITHER.format("grpc_pass grpc://backend.example.com;", "fastcgi_pass a;") + PASS, ["03 failed 6"]),
+        (EITHER.format("return 200;", "fastcgi_pass a;") + PASS, ["03 failed 6"]),
+        # in the arm in which it stands itself
+        (EITHER.format(PASS + "return 200;", "return 404;"), []),
+        (EITHER.format(PASS, "return 404;"), ["03 failed 2"]),
+    ],
+)
+def test_a_pass_that_never_serves_has_no_finding(tmp_path: Path, inside: str, expected: list[str]) -> None:
+    found = verdicts(scan(tmp_path, {"a.conf.j2": f"location / {{ {inside} }}\n"}), tmp_path)
+    assert [line.replace("a.conf.j2:", "").rpartition(" ")[0] for line in found] == expected
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -272,6 +303,37 @@ def test_the_target_is_shown_as_written(tmp_path: Path) -> None:
     assert "https://{{ host }}" in outcome.message
     assert outcome.code_block == ((1, "location / { proxy_pass https://{{ host }}; }\n"),)
     assert outcome.start_column == 14
+
+
+STORE = "proxy_ssl_conf_command VerifyCAFile /other.pem;"
+OTHER = "proxy_ssl_conf_command Options -SessionTicket;"
+
+
+@pytest.mark.parametrize(
+    ("server", "location", "expected"),
+    [
+        (STORE, "", ["05 failed"]),
+        (STORE, OTHER, []),
+        ("", STORE, ["05 failed"]),
+        # a level that a template may leave empty inherits
+        (STORE, f"{{% if a %}}\n{OTHER}\n{{% endif %}}", ["05 undecided"]),
+        (STORE, f"{{% if a %}}\n{STORE}\n{{% endif %}}", ["05 failed", "05 failed"]),
+        (STORE, EITHER.format(OTHER, OTHER), []),
+        (STORE, EITHER.format(OTHER, STORE), ["05 undecided"]),
+        (STORE, EITHER.format(STORE, STORE), ["05 failed", "05 failed"]),
+        (OTHER, f"{{% if a %}}\n{STORE}\n{{% endif %}}", ["05 undecided"]),
+        ("", f"{OTHER}{{% if a %}}\n{STORE}\n{{% endif %}}", ["05 undecided"]),
+        (EITHER.format(STORE, OTHER), "", ["05 undecided"]),
+        (f"{{% if a %}}\n{STORE}\n{{% endif %}}", f"{{% if not a %}}\n{STORE}\n{{% endif %}}", ["05 failed"] * 2),
+        ("", "proxy_ssl_conf_command {{ command }} /other.pem;", ["05 undecided"]),
+    ],
+)
+def test_openssl_commands_that_a_template_may_leave_out(
+    tmp_path: Path, server: str, location: str, expected: list[str]
+) -> None:
+    text = f"server {{ {server}\n{VERIFIED} location / {{ {location}\n{PASS} }} }}\n"
+    found = verdicts(scan(tmp_path, {"a.conf.j2": text}), tmp_path)
+    assert [" ".join(line.split()[:2]) for line in found if line.startswith("05")] == expected
 
 
 # configuration inside other formats

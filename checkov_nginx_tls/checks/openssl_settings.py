@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
@@ -14,7 +15,7 @@ from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from checkov_nginx_tls.model import Block, Configuration, Placed
     from checkov_nginx_tls.templates import Case
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _RENDERING_LIMIT: Final = 64
 """Renderings of a template that are looked at; with more the settings count as not known."""
+
+
+_SETTINGS: Final = ("protocols", "ciphers", "conf_command")
 
 
 class Settings(NamedTuple):
@@ -80,10 +84,10 @@ def judge_settings(
 
     ``key`` is the setting that decides where nothing is wrong: "protocols".
     """
-    inspector = _Inspector(inspect)
+    inspector = Inspector(inspect)
     for connection in connections:
         if connection.handles and connection.transport is not Transport.PLAINTEXT:
-            yield from _judge(connection, inspector, key)
+            yield from inspector.judge(connection, key)
     for fault in _unaccounted(configuration, connections, inspector):
         yield FaultJudgement(CheckResult.FAILED, fault.placed, None, (fault.placed.directive.name,), fault.admits)
 
@@ -95,63 +99,91 @@ class _Inspected(NamedTuple):
     faults: tuple[Sequence[Fault] | None, ...]
 
 
-class _Inspector:
-    """Inspects what is in effect in a block; blocks that take it from the same levels are looked at once."""
+class Inspector:
+    """Inspects what is in effect in a block; blocks that take it from the same levels are looked at once.
 
-    def __init__(self, inspect: Inspection) -> None:
+    ``looks_at`` are the settings that matter: "conf_command".
+    """
+
+    def __init__(self, inspect: Inspection, looks_at: Sequence[str] = _SETTINGS) -> None:
         self._inspect = inspect
+        self._looks_at = looks_at
         self._inspected: dict[tuple[object, ...], _Inspected] = {}
-        self._depends: dict[tuple[Block, str], bool] = {}
+        self._arms: dict[tuple[str, tuple[tuple[Block, ...], ...]], dict[str, Case]] = {}
+
+    def judge(self, connection: Connection, key: str) -> Iterator[Judgement]:
+        """A judgement for a connection that speaks TLS, perhaps; see ``judge_settings``.
+
+        Where a template decides, it fails if every rendering has a fault.
+        """
+        certain = connection.transport is Transport.TLS
+        keys = (f"{connection.module.ssl_prefix}_{key}",)
+        inspected = self.in_effect(connection).faults
+        known = [faults for faults in inspected if faults is not None]
+        if certain and known and len(known) == len(inspected) and all(known):
+            for fault in {id(fault.placed): fault for faults in known for fault in faults}.values():
+                name = fault.placed.directive.name
+                yield FaultJudgement(CheckResult.FAILED, fault.placed, connection, (name,), fault.admits)
+        elif any(known) or len(known) < len(inspected) or not inspected:
+            yield Judgement(CheckResult.UNKNOWN, connection.placed, connection, keys)
+        elif certain:
+            yield Judgement(CheckResult.PASSED, connection.placed, connection, keys)
+
+    def in_effect(self, connection: Connection) -> _Inspected:
+        """What is in effect for a connection."""
+        return self.look_at(connection.block.scope, connection.module.ssl_prefix, connection.placed.conditions)
 
     def look_at(self, block: Block, prefix: str, given: Sequence[Case]) -> _Inspected:
         """What is in effect in a block for one module where the given cases of templates hold."""
-        names = tuple(f"{prefix}_{setting}" for setting in ("protocols", "ciphers", "conf_command"))
-        levels = tuple(self._levels(block, name) for name in names)
-        key = (prefix, levels, tuple(given))
+        levels = tuple(_deciding(block, f"{prefix}_{setting}") for setting in self._looks_at)
+        arms = self._arms_in(prefix, levels)
+        relevant = tuple(case for case in given if case.construct in arms)
+        key = (prefix, levels, relevant)
         if key not in self._inspected:
-            directives = [placed for name, some in zip(names, levels) for level in some for placed in level.own(name)]
-            settings = tuple(_settings(block, names, world) for world in _worlds(directives, given))
+            settings = tuple(self._settings(block, prefix, rendering) for rendering in _renderings(arms, relevant))
             self._inspected[key] = _Inspected(settings, tuple(map(self._inspect, settings)))
         return self._inspected[key]
 
-    def _levels(self, block: Block, name: str) -> tuple[Block, ...]:
-        """The levels one of which gives a block its directives of a name: the nearest, unless a template decides."""
-        levels: list[Block] = []
-        for level in block.inheritance():
-            if level.own(name):
-                levels.append(level)
-                if not self._depends_on_template(level, name):
-                    break
-        return tuple(levels)
+    def _arms_in(self, prefix: str, levels: tuple[tuple[Block, ...], ...]) -> dict[str, Case]:
+        """A case of each construct of templates on which the settings of these levels depend."""
+        key = (prefix, levels)
+        if key not in self._arms:
+            found = zip(self._looks_at, levels)
+            placed = (one for setting, some in found for level in some for one in level.own(f"{prefix}_{setting}"))
+            self._arms[key] = {case.construct: case for one in placed for case in one.conditions}
+        return self._arms[key]
 
-    def _depends_on_template(self, level: Block, name: str) -> bool:
-        key = (level, name)
-        if key not in self._depends:
-            self._depends[key] = any(placed.conditions for placed in level.own(name))
-        return self._depends[key]
+    def _settings(self, block: Block, prefix: str, rendering: Sequence[Case]) -> Settings:
+        found = {name: tuple(block.effective_all(f"{prefix}_{name}", rendering)) for name in self._looks_at}
+        ciphers = found.get("ciphers", ())[-1:]
+        return Settings(found.get("protocols", ()), ciphers[0] if ciphers else None, found.get("conf_command", ()))
 
 
-def _judge(connection: Connection, inspector: _Inspector, key: str) -> Iterator[Judgement]:
-    certain = connection.transport is Transport.TLS
-    keys = (f"{connection.module.ssl_prefix}_{key}",)
-    inspected = _in_effect(connection, inspector).faults
-    known = [faults for faults in inspected if faults is not None]
-    if certain and known and len(known) == len(inspected) and all(known):
-        for fault in {id(fault.placed): fault for faults in known for fault in faults}.values():
-            name = fault.placed.directive.name
-            yield FaultJudgement(CheckResult.FAILED, fault.placed, connection, (name,), fault.admits)
-    elif any(known) or len(known) < len(inspected) or not inspected:
-        yield Judgement(CheckResult.UNKNOWN, connection.placed, connection, keys)
-    elif certain:
-        yield Judgement(CheckResult.PASSED, connection.placed, connection, keys)
+def _renderings(arms: Mapping[str, Case], given: Sequence[Case]) -> list[tuple[Case, ...]]:
+    """Every choice of arms of constructs, together with the given ones; none where that is too many."""
+    known = {case.construct for case in given}
+    if len(arms) > len(known) + _RENDERING_LIMIT:
+        return []
+    open_cases = [case for construct, case in arms.items() if construct not in known]
+    if prod(case.arms for case in open_cases) > _RENDERING_LIMIT:
+        return []
+    choices = ([case._replace(arm=arm) for arm in range(case.arms)] for case in open_cases)
+    return [(*given, *chosen) for chosen in product(*choices)]
 
 
-def _in_effect(connection: Connection, inspector: _Inspector) -> _Inspected:
-    return inspector.look_at(connection.block.scope, connection.module.ssl_prefix, connection.placed.conditions)
+def _deciding(block: Block, name: str) -> tuple[Block, ...]:
+    """The levels one of which gives a block its directives of a name: the nearest, unless a template decides."""
+    levels: list[Block] = []
+    for level in block.inheritance():
+        if level.own(name):
+            levels.append(level)
+            if level.rendered(name) == {()}:
+                break
+    return tuple(levels)
 
 
 def _unaccounted(
-    configuration: Configuration, connections: Sequence[Connection], inspector: _Inspector
+    configuration: Configuration, connections: Sequence[Connection], inspector: Inspector
 ) -> Iterator[Fault]:
     """Faults that are certain where connections may stand that are not in the scanned tree, and at none in it."""
     found: dict[int, Fault] = {}
@@ -159,7 +191,7 @@ def _unaccounted(
         inspected = inspector.look_at(block, prefix, ()).faults
         if inspected and all(inspected):
             found.update((id(fault.placed), fault) for faults in inspected for fault in faults or ())
-    seen = {id(one): one for one in (_in_effect(connection, inspector) for connection in connections if found)}
+    seen = {id(one): one for one in (inspector.in_effect(connection) for connection in connections if found)}
     for one in seen.values():
         for settings in one.settings:
             for placed in (*settings.protocols, settings.ciphers, *settings.commands):
@@ -176,21 +208,3 @@ def _open_blocks(configuration: Configuration, connections: Sequence[Connection]
         for prefix in sorted({module.ssl_prefix for module in MODULES if module.family == family}):
             if not block.data and (block.unresolved or (bare and prefix not in used)):
                 yield block, prefix
-
-
-def _settings(block: Block, names: Sequence[str], world: Sequence[Case]) -> Settings:
-    protocols, ciphers, commands = (tuple(block.effective_all(name, world)) for name in names)
-    return Settings(protocols, ciphers[-1] if ciphers else None, commands)
-
-
-def _worlds(directives: Sequence[Placed], given: Sequence[Case]) -> list[tuple[Case, ...]]:
-    """Every choice of arms on which the directives depend, together with the given ones."""
-    known = {case.construct for case in given}
-    arms = {case.construct: case for placed in directives for case in placed.conditions if case.construct not in known}
-    count = 1
-    for case in arms.values():
-        count *= case.arms
-    if count > _RENDERING_LIMIT:
-        return []
-    choices = ([case._replace(arm=arm) for arm in range(case.arms)] for case in arms.values())
-    return [(*given, *chosen) for chosen in product(*choices)]

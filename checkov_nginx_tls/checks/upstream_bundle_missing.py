@@ -77,12 +77,12 @@ server {
             if connection.verify is None or connection.verification is not Flag.ON or not connection.loads_bundle:
                 continue
             keys = (connection.module.verify, connection.module.trusted_certificate)
-            given = {bool(bundle_of(placed)) for placed in connection.possible("trusted_certificate")}
-            if given == {True}:
+            bundles = connection.possible("trusted_certificate").answers(bundle_of)
+            if "" not in bundles:
                 yield Judgement(CheckResult.PASSED, connection.placed, connection, keys)
                 continue
             hidden = next(connection.block.missing_includes(), None)
-            result = CheckResult.FAILED if given == {False} and hidden is None else CheckResult.UNKNOWN
+            result = CheckResult.FAILED if bundles == {""} and hidden is None else CheckResult.UNKNOWN
             yield Judgement(result, connection.verify, connection, keys)
 
     def explain(self, judgements: Sequence[Judgement]) -> str:

@@ -113,14 +113,14 @@ server {
 
 def _has_bundle(connection: Connection) -> bool:
     """Whether nginx starts as far as verification goes; where it may not, rule 02 speaks."""
-    return all(bundle_of(placed) for placed in connection.possible("trusted_certificate"))
+    return "" not in connection.possible("trusted_certificate").answers(bundle_of)
 
 
 def _judge(connection: Connection) -> CheckResult | None:
     """The verdict on a verified connection; None where it looks for no DNS name."""
     answers = {_is_dns_name(connection, name) for name in connection.names}
     certain = connection.transport is Transport.TLS
-    flags = {flag(placed) for placed in connection.possible("server_name")}
+    flags = connection.possible("server_name").answers(flag)
     if answers <= {False} or (flags == {Flag.ON} and not certain):
         return None
     if flags == {Flag.ON}:
@@ -131,7 +131,7 @@ def _judge(connection: Connection) -> CheckResult | None:
 
 def _cause(connection: Connection) -> Placed:
     """The directive that turns it off, or the pass where nobody may have set it."""
-    possible = connection.possible("server_name")
+    possible = connection.possible("server_name").directives
     return connection.placed if None in possible else (possible[-1] or connection.placed)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from checkov.common.models.enums import CheckResult
-
-from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, connections_of, places
+from checkov_nginx_tls.checks.openssl_settings import Fault, FaultJudgement, Inspector
 from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
-from checkov_nginx_tls.targets import Transport
+from checkov_nginx_tls.syntax import Templated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from checkov_nginx_tls.model import Configuration, Placed
+    from checkov_nginx_tls.checks.base_upstream_check import Judgement
+    from checkov_nginx_tls.checks.openssl_settings import Settings
+    from checkov_nginx_tls.model import Configuration
     from checkov_nginx_tls.upstreams import Connection
 
 _STORE_COMMANDS: Final = frozenset({"verifycafile", "verifycapath", "verifycastore"})
@@ -71,29 +72,30 @@ server {
     def judge(self, configuration: Configuration, connections: Sequence[Connection]) -> Iterator[Judgement]:
         """See BaseUpstreamCheck."""
         del configuration
+        inspector = Inspector(_inspect, ("conf_command",))
         for connection in connections:
-            if not connection.is_verified or connection.names == {()}:  # an empty name is refused every time
-                continue
-            keys = (f"{connection.module.ssl_prefix}_conf_command",)
-            cause = _replacing(connection)
-            if cause is not None:
-                certain = connection.transport is Transport.TLS
-                yield Judgement(CheckResult.FAILED if certain else CheckResult.UNKNOWN, cause, connection, keys)
-            elif connection.transport is Transport.TLS:
-                yield Judgement(CheckResult.PASSED, connection.placed, connection, keys)
+            if connection.is_verified and connection.names != {()}:  # an empty name is refused every time
+                yield from inspector.judge(connection, "conf_command")
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
-        directive = judgements[0].cause.directive
+        first = judgements[0]
         connections = connections_of(judgements)
+        if not isinstance(first, FaultJudgement):
+            return (
+                f"whether a command of OpenSSL replaces the trusted certificates of {places(connections)} depends on a "
+                "value that is not known here"
+            )
+        command, bundle = first.cause.directive.args[0], connections[0].module.trusted_certificate
         return (
-            f"{directive.args[0]} replaces the certificates of {connections[0].module.trusted_certificate} for "
-            f"{places(connections)}. Remove it, and name the bundle in the latter only."
+            f"{command} replaces the certificates of {bundle} for {places(connections)}. Remove it, and name the "
+            "bundle in the latter only."
         )
 
 
-def _replacing(connection: Connection) -> Placed | None:
-    for placed in connection.settings("conf_command"):
-        if placed.directive.args and placed.directive.args[0].lower() in _STORE_COMMANDS:
-            return placed
-    return None
+def _inspect(settings: Settings) -> list[Fault] | None:
+    commands = settings.commands_named(*_STORE_COMMANDS)
+    certain = [placed for placed in commands if not isinstance(placed.directive.args[0], Templated)]
+    return (
+        None if commands and not certain else [Fault(placed, "certificates of another store") for placed in certain[:1]]
+    )

@@ -123,7 +123,8 @@ def _unaccounted(
     configuration: Configuration, connections: Sequence[Connection]
 ) -> Iterator[tuple[Placed, CheckResult]]:
     """Explicit offs that may be in effect for connections outside the scanned tree, and for none inside."""
-    accounted = {id(placed) for connection in connections for placed in connection.possible("verify")}
+    possible = {connection.possible("verify") for connection in connections}
+    accounted = {id(placed) for one in possible for placed in one.directives}
     used = {connection.module.verify for connection in connections}
     blocks = [block for block in configuration.root.walk() if not block.data]
     hidden = {
@@ -131,7 +132,7 @@ def _unaccounted(
         for block in blocks
         if block.unresolved
         for name in _verify_directives(block)
-        for placed in block.possible(name)
+        for placed in block.possible(name).directives
     }
     for block in blocks:
         bare = block is configuration.root and not configuration.complete
