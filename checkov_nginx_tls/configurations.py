@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from checkov_nginx_tls.deployments import DeployedFiles, Deployment, deployments, may_tell_deployments
-from checkov_nginx_tls.discovery import discover, is_main_file, may_be_prose, opens_connections
+from checkov_nginx_tls.discovery import discover, is_worth_a_problem, opens_connections
 from checkov_nginx_tls.files import NO_CONTENTS, Problem, ScannedFiles, Unreadable, keep_all, read
 from checkov_nginx_tls.includes import IncludeResolver, NoIncludes, search_directories
 from checkov_nginx_tls.model import MAIN, Configuration, assemble, context_of
@@ -77,7 +77,7 @@ def _parsed(candidates: Sequence[Candidate], scanned: ScannedFiles) -> tuple[lis
         file = scanned.load(candidate.id)
         if not isinstance(file, Problem):
             parsed.append(file)
-        elif (candidate.opens_connections and not may_be_prose(candidate.path)) or is_main_file(candidate):
+        elif is_worth_a_problem(candidate):
             problems.append(file)
     return parsed, problems
 

@@ -23,7 +23,6 @@ from checkov_nginx_tls.signatures import (
     starts_like_nginx,
 )
 from checkov_nginx_tls.syntax import decode, source_id
-from checkov_nginx_tls.templates import FILLER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +69,11 @@ class Candidate:
     def id(self) -> str:
         """The id of its source: see ``Source.id``."""
         return self.path if self.region is None else source_id(self.path, self.region.key)
+
+    @property
+    def content(self) -> bytes:
+        """What nginx would read."""
+        return self.data if self.region is None else self.region.text.encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ class _Found:
         matters = opens_connections or shows_includes(data)
         regions = embedded_regions(path, decode(data)) if matters or is_host or is_script(data) else ()
         for region in regions:
-            content = region.overlay.replace(FILLER, "").encode("utf-8", "surrogateescape")
+            content = region.text.encode("utf-8", "surrogateescape")
             self.candidates.append(Candidate(path, data, shows_connections(content), region))
         if matters and not regions and not is_host:
             self.candidates.append(Candidate(path, data, opens_connections))
@@ -166,9 +170,16 @@ def is_left_out(name: str) -> bool:
     return _has_foreign_name(name) and _extension(name) not in _DOMAINS and not may_embed(name)
 
 
-def may_be_prose(path: str) -> bool:
-    """Whether a file that does not parse is rather a text about nginx than a broken configuration."""
-    return _PROSE.fullmatch(os.path.basename(path)) is not None
+def is_worth_a_problem(candidate: Candidate) -> bool:
+    """Whether something that cannot be parsed would matter if it could, and is no text about nginx."""
+    is_main = os.path.basename(candidate.path) == "nginx.conf" or shows_main(candidate.content)
+    return is_main or (candidate.opens_connections and not _may_be_prose(candidate))
+
+
+def _may_be_prose(candidate: Candidate) -> bool:
+    if candidate.region is not None or starts_like_nginx(candidate.data):
+        return False
+    return _PROSE.fullmatch(os.path.basename(candidate.path)) is not None
 
 
 def _has_foreign_name(name: str) -> bool:
@@ -178,11 +189,6 @@ def _has_foreign_name(name: str) -> bool:
 
 def _extension(name: str) -> str:
     return name.rpartition(".")[2].lower() if "." in name else ""
-
-
-def is_main_file(candidate: Candidate) -> bool:
-    """Whether a file that cannot be parsed is nginx's main file all the same."""
-    return os.path.basename(candidate.path) == "nginx.conf" or shows_main(candidate.data)
 
 
 def opens_connections(file: ParsedFile) -> bool:

@@ -587,6 +587,46 @@ def test_dumps(tmp_path: Path, name: str) -> None:
     assert outcome.message.endswith(" (line 1 of /etc/nginx/snippets/tls.conf)")
 
 
+@pytest.mark.parametrize(
+    "front",
+    [
+        'nginx: [warn] conflicting server name "a" on 0.0.0.0:80, ignored;\n',
+        "# cd /etc/nginx; nginx -T\nif true; then {\n",
+        "worker_processes 1;\n",
+        "",
+    ],
+)
+def test_what_stands_in_front_of_a_dump_does_not_matter(tmp_path: Path, front: str) -> None:
+    found = verdicts(scan(tmp_path, {"dump.txt": front + DUMP}), tmp_path)
+    line = 15 + front.count("\n")
+    assert found == [f"01 failed dump.txt:{line} /etc/nginx/snippets/tls.conf:proxy_ssl_verify"]
+
+
+def test_a_heading_in_a_configuration_makes_it_no_dump(tmp_path: Path) -> None:
+    text = f"http {{ server {{\n# configuration file /etc/nginx/a.conf:\nlocation / {{ {PASS} }} }} }}\n"
+    assert verdicts(scan(tmp_path, {"nginx.conf": text}), tmp_path) == [
+        "03 failed nginx.conf:3 http.server(_:80).location(/).proxy_pass"
+    ]
+
+
+HEADING = "# configuration file /etc/nginx/{}:\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (HEADING.format("a.conf") + f"server {{ location / {{ {PASS} }}\n", [3]),
+        (HEADING.format("nginx.conf") + "http {\n" + HEADING.format("a.conf") + f"location / {{ {PASS} }}\n", [3, 4]),
+        (HEADING.format("nginx.conf") + "http {}\n" + HEADING.format("a.conf") + f"location / {{ {PASS}\n", [5]),
+        (f"server {{ location / {{ {PASS} }}\n", [2]),
+        (f"Write this:\n\n  location / {{ {PASS}\n", []),
+    ],
+)
+def test_a_broken_text_of_nginx_is_named(tmp_path: Path, text: str, expected: list[int]) -> None:
+    found = verdicts(scan(tmp_path, {"dump.txt": text}), tmp_path)
+    assert sorted(int(line.split(":")[1].split()[0]) for line in found) == expected
+
+
 # includes by the paths on the target machine
 
 
