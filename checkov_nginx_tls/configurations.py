@@ -107,7 +107,8 @@ def _deployments(found: Discovery, contents: Mapping[str, bytes]) -> tuple[Deplo
         if may_tell_deployments(os.path.basename(path)):
             with suppress(Unreadable):
                 texts[path] = decode(read(path, contents))
-    directories = {directory for path in found.names for directory in search_directories(path, os.sep)}
+    files_by_directory = {os.path.dirname(path): path for path in found.names}
+    directories = {one for path in files_by_directory.values() for one in search_directories(path, os.sep)}
     names = {*found.names, *directories}
     embedded = (
         Deployment(one.region.deployed, "", one.path, one.region.key, one.path, 1, unit=one.path)

@@ -17,6 +17,7 @@ from checkov_nginx_tls.signatures import (
     is_binary,
     is_judged,
     is_script,
+    may_matter,
     shows_connections,
     shows_includes,
     shows_main,
@@ -102,11 +103,13 @@ def discover(
     if root is not None:
         real_root = os.path.realpath(root)
         for directory, names in walk(real_root, keep, found.unreadable_directory):
+            start = os.path.join(directory, "")
             for name in names:
-                found.look_at(os.path.join(directory, name), is_left_out(name))
+                found.look_at(start + name, name, is_left_out(name))
     for file in files:
-        if os.path.isfile(file) or os.path.realpath(file) in contents:
-            found.look_at(os.path.realpath(file), left_out=False)
+        path = os.path.realpath(file)
+        if path in contents or os.path.isfile(path):
+            found.look_at(path, os.path.basename(path), left_out=False)
         else:
             reason = "the file is a directory" if os.path.isdir(file) else "the file does not exist"
             found.problems.append(Problem(os.path.abspath(file), 1, reason))
@@ -121,22 +124,25 @@ class _Found:
         self.too_large: list[str] = []
         self.seen: dict[str, None] = {}
 
-    def look_at(self, path: str, left_out: bool) -> None:
-        is_given = path in self._contents
-        if path in self.seen or not (is_given or (os.path.isfile(path) and not os.path.islink(path))):
+    def look_at(self, path: str, name: str, left_out: bool) -> None:
+        if path in self.seen:
             return
         self.seen[path] = None
-        if left_out:
-            return
-        name = os.path.basename(path)
+        data = None if left_out else self._read(path)
+        if data is not None and (may_matter(data) or name == "nginx.conf"):
+            self._take(path, name, data)
+
+    def _read(self, path: str) -> bytes | None:
         try:
-            data = read(path, self._contents)
+            return read(path, self._contents)
         except TooLarge:
             self.too_large.append(path)
-            return
         except Unreadable as error:
             self.problems.append(Problem(path, 1, str(error)))
-            return
+        return None
+
+    def _take(self, path: str, name: str, data: bytes) -> None:
+        """Keep what a file holds of nginx configuration."""
         is_host = may_embed(name) and not starts_like_nginx(data)
         if _has_foreign_name(name) and not is_host and not starts_like_nginx(data):
             return
@@ -167,7 +173,7 @@ class _Found:
 
 def is_left_out(name: str) -> bool:
     """Whether a file need not be opened: it is named like documentation, a program, data or a lock file."""
-    return _has_foreign_name(name) and _extension(name) not in _DOMAINS and not may_embed(name)
+    return _extension(name) not in _DOMAINS and _has_foreign_name(name) and not may_embed(name)
 
 
 def is_worth_a_problem(candidate: Candidate) -> bool:

@@ -221,26 +221,56 @@ def read(path: str, contents: Mapping[str, bytes] = NO_CONTENTS) -> bytes:
         descriptor = os.open(path, _OPEN_FLAGS)
     except (OSError, ValueError) as error:
         raise Unreadable(f"the file cannot be read: {_reason(error)}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("not a regular file")
-        if status.st_size > SIZE_LIMIT:
-            raise TooLarge(f"the file is larger than {SIZE_LIMIT // 1024 // 1024} MB")
-        try:
-            return file.read(SIZE_LIMIT + 1)
-        except OSError as error:
-            raise Unreadable(f"the file cannot be read: {_reason(error)}") from error
+    try:
+        return _read(descriptor)
+    except OSError as error:
+        raise Unreadable(f"the file cannot be read: {_reason(error)}") from error
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise Unreadable("not a regular file")
+    if status.st_size > SIZE_LIMIT:
+        raise TooLarge(f"the file is larger than {SIZE_LIMIT // 1024 // 1024} MB")
+    # One byte more than the file has shows its end, unless it is growing.
+    data = os.read(descriptor, status.st_size + 1)
+    if len(data) == status.st_size:
+        return data
+    parts = [data]
+    while data and sum(map(len, parts)) <= SIZE_LIMIT:
+        data = os.read(descriptor, SIZE_LIMIT)
+        parts.append(data)
+    return b"".join(parts)
 
 
 def _reason(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def walk(root: str, keep: Keep, on_error: Callable[[OSError], None]) -> Iterable[tuple[str, list[str]]]:
-    """Directories below ``root`` that ``keep`` lets through, each with its file names, in a stable order."""
-    for directory, directories, names in os.walk(root, onerror=on_error):
+def walk(root: str, keep: Keep, on_error: Callable[[OSError], None]) -> Iterator[tuple[str, list[str]]]:
+    """Directories below ``root`` that ``keep`` lets through, each with the names of its files, in a stable order.
+
+    Links, and what is neither a file nor a directory, are left out.
+    """
+    pending = [root]
+    while pending:
+        directory = pending.pop()
+        directories: list[str] = []
+        names: list[str] = []
+        try:
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        names.append(entry.name)
+                    elif entry.is_dir(follow_symlinks=False):
+                        directories.append(entry.name)
+        except OSError as error:
+            on_error(error)
+            continue
         keep(directory, directories)
         keep(directory, names)
-        directories.sort(key=os.fsencode)
         yield directory, sorted(names, key=os.fsencode)
+        pending += [os.path.join(directory, name) for name in sorted(directories, key=os.fsencode, reverse=True)]

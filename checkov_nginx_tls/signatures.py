@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_WORDS: Final = (b"_pass", b"_ssl", b"js_", b"_by_lua", b"acme_issuer", b"mgmt")
 _NAME: Final = (
     r"(?:proxy|grpc|uwsgi)_pass | (?:proxy|grpc|uwsgi|zone_sync)_ssl(?:_[a-z_]+)?"
     r" | js_[a-z_]+ | [a-z_]+_by_lua(?:_file)?"
@@ -30,6 +29,7 @@ _MAIN: Final = re.compile(rb"(?m)(?:^|[;{}])[ \t]*(?:http|events|stream)[ \t\r\n
 _START: Final = re.compile(
     rb"(?:[ \t\r\n]|#[^\n]*\n)*(?:server|http|events|stream|upstream [^\s{};]+|map [^{};\n]+)[ \t\r\n]*\{"
 )
+_BLOCK: Final = re.compile(rb"\b(?:server|http|events|stream|upstream[ \t]|map[ \t])[^\n{};]{0,200}\{")
 _SHEBANG: Final = re.compile(rb"#![ \t]*/")
 _UTF_8_MARK: Final = b"\xef\xbb\xbf"
 _UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -37,9 +37,27 @@ _HEAD: Final = 8192
 _TEXT_BYTES: Final = bytes({*range(32, 256), 8, 9, 10, 12, 13, 27})
 
 
+def may_matter(data: bytes) -> bool:
+    """Whether bytes may hold nginx configuration, in whatever format: a cheap question, and often a wrong yes."""
+    ends, opens = b";" in data, b"{" in data
+    if not (ends or opens):
+        return False
+    if may_show_connections(data) or (ends and b"include" in data) or data.startswith(_UTF_16_MARKS):
+        return True
+    named = opens and (b"nginx" in data or b".conf" in data or b"nippet" in data)
+    return named and _BLOCK.search(data) is not None
+
+
 def may_show_connections(data: bytes) -> bool:
     """Whether a word is in the bytes without which ``shows_connections`` is False: a cheap question."""
-    return any(word in data for word in _WORDS)
+    return (
+        b"_pass" in data
+        or b"_ssl" in data
+        or b"js_" in data
+        or b"_by_lua" in data
+        or b"acme_issuer" in data
+        or b"mgmt" in data
+    )
 
 
 def shows_connections(data: bytes) -> bool:

@@ -17,7 +17,7 @@ from checkov_nginx_tls.embedded.shell_scripts import dockerfile_regions, shell_r
 from checkov_nginx_tls.embedded.terraform import hcl_regions
 from checkov_nginx_tls.embedded.yaml_scalars import yaml_regions
 from checkov_nginx_tls.formats.file_names import Format, format_of
-from checkov_nginx_tls.signatures import may_show_connections, shows_connections, shows_includes, starts_like_nginx
+from checkov_nginx_tls.signatures import may_matter, shows_connections, shows_includes, starts_like_nginx
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +35,6 @@ _NESTING: Final = 3
 
 _SHELL_SHEBANG: Final = re.compile(r"#![^\n]{0,200}\b(?:ba|z|k|mk|da|a)?sh\b")
 _YAML_BLOCK: Final = re.compile(r"""(?m)^[ \t]*(?:- +)*["']?[\w./-]+["']?:[ \t]*[|>][-+0-9]{0,2}[ \t\r]*$""")
-_BLOCK: Final = re.compile(rb"\b(?:server|http|events|stream|upstream[ \t]|map[ \t])[^\n{};]{0,200}\{")
 _NGINX_BLOCK: Final = re.compile(rb"(?m)^[ \t]*(?:server|upstream[ \t]+[^\s{};]+|map[ \t]+[^{};\n]+)[ \t\r\n]*\{")
 _NAMED_LIKE_NGINX: Final = re.compile(r"(?i)nginx|\.conf\b")
 
@@ -51,7 +50,7 @@ def embedded_regions(name: str, text: str) -> tuple[Region, ...]:
     ``name`` is the file's name or path and tells its format together with the text. Nothing is raised: a text that
     is not what its name says holds nothing.
     """
-    if not _may_matter(_bytes(text)):
+    if not may_matter(_bytes(text)):
         return ()
     regions = dumped_files(text)
     if not any(map(_holds_nginx, regions)):  # the files of a dump include each other: all of them count, or none
@@ -79,7 +78,7 @@ def _unpacked(region: Region, nesting: int) -> list[Region]:
     """The places inside a region that is a script or a YAML file itself, or the region."""
     text = region.text
     is_yaml = _has_block_scalar(text)
-    if not nesting or not ("<<" in text or is_yaml) or not _may_matter(_bytes(text)):
+    if not nesting or not ("<<" in text or is_yaml) or not may_matter(_bytes(text)):
         return [region]
     indent = min((len(line) - len(line.lstrip(" ")) for line in text.split("\n") if line.strip()), default=0)
     plain, offsets = without_fillers(region.overlay, indent)
@@ -93,13 +92,6 @@ def _unpacked(region: Region, nesting: int) -> list[Region]:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
-
-
-def _may_matter(data: bytes) -> bool:
-    """Whether a text that fails this cheap test holds nothing for sure."""
-    if (may_show_connections(data) and (b";" in data or b"{" in data)) or (b"include" in data and b";" in data):
-        return True
-    return any(word in data for word in (b"nginx", b".conf", b"nippet")) and _BLOCK.search(data) is not None
 
 
 def _holds_nginx(region: Region) -> bool:

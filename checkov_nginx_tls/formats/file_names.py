@@ -12,6 +12,9 @@ TEMPLATE_EXTENSIONS: Final = tuple(
 """What templates and samples have behind the name of the file that is made of them."""
 
 
+_TEMPLATES: Final = frozenset(TEMPLATE_EXTENSIONS)
+
+
 class Format(enum.Enum):
     """A format of files that hold other files, or say where those go."""
 
@@ -31,12 +34,13 @@ _FORMATS: Final = {
 
 def format_of(name: str) -> Format | None:
     """The format that a file's name or path tells, templates of such files included."""
-    plain = re.split(r"[/\\]", name)[-1].lower()
-    if _DOCKERFILE.fullmatch(plain) is not None:
+    plain = name[max(name.rfind("/"), name.rfind("\\")) + 1 :].lower()
+    if "file" in plain and _DOCKERFILE.fullmatch(plain) is not None:
         return Format.DOCKERFILE
-    while len(shorter := spellings(plain)[-1]) < len(plain):
-        plain = shorter
-    return _FORMATS.get(plain.rpartition(".")[2]) if "." in plain else None
+    stem, dot, extension = plain.rpartition(".")
+    while stem and extension in _TEMPLATES:
+        stem, dot, extension = stem.rpartition(".")
+    return _FORMATS.get(extension) if dot else None
 
 
 def spellings(name: str) -> tuple[str, ...]:
