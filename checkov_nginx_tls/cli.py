@@ -1,12 +1,13 @@
 """The command ``checkov-nginx-tls``.
 
-Exit codes: Checkov's own for ``scan``; 0 done and 2 could not run for the others. Errors are one line on standard
-error.
+Exit codes: Checkov's own for ``scan``; for the others 0 done, 1 changes needed and 2 could not run. Errors are one line
+on standard error.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -33,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["scan"]:
         return scan(arguments[1:])
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names and values of nginx are any bytes
     exit_code: int = options.run(options)
     return exit_code
 
@@ -106,6 +109,50 @@ def list_undecided(path: str) -> int:
     return 0
 
 
+def monitor(options: argparse.Namespace) -> int:
+    """Write what Prometheus needs to watch the certificates of upstreams, or with ``--fail-if-stale`` compare it."""
+    from checkov_nginx_tls.inputs import NoInput, read_inputs
+    from checkov_nginx_tls.monitoring.documents import documents
+    from checkov_nginx_tls.monitoring.probes import PathMap, plan
+    from checkov_nginx_tls.monitoring.summary import summary
+    from checkov_nginx_tls.monitoring.writing import replace, stale
+
+    try:
+        inputs = read_inputs(options.paths or [os.curdir], sys.stdin.buffer.read)
+    except (NoInput, OSError) as error:
+        return _error(str(error))
+    for problem in (*inputs.problems, *inputs.warnings):
+        print(f"{PROGRAM}: {problem}", file=sys.stderr)
+    found = plan(inputs.configurations, PathMap(options.path_map))
+    if inputs.problems and not any(found):
+        return _error("nothing could be read that has upstreams, so nothing is written")
+    try:
+        changed = (stale if options.fail_if_stale else replace)(options.output, documents(found, options.exporter))
+    except OSError as error:
+        return _error(f"{error.filename or options.output}: {error.strerror or error}")
+    for line in summary(found):
+        print(line)
+    state = "stale" if options.fail_if_stale else "written"
+    print(f"{state} in {options.output}: {', '.join(changed)}" if changed else f"{options.output} is up to date")
+    if inputs.problems:
+        return _error("upstreams in what could not be read are not watched; all others are")
+    return 1 if options.fail_if_stale and changed else 0
+
+
+def _path_pair(text: str) -> tuple[str, str]:
+    old, separator, new = text.partition("=")
+    if not old or not separator or not new:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FROM=TO")
+    return old, new
+
+
+def _host_and_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or "/" in text or not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return text
+
+
 def _names(name: str, rule: Rule) -> bool:
     """Whether somebody means a rule: by its ID in any case, or by its number alone."""
     number = rule.id.rpartition("_")[2]
@@ -147,6 +194,48 @@ def _parser() -> argparse.ArgumentParser:
         "--undecided", metavar="PATH", help="list the connections below PATH that no rule could decide, and why"
     )
     explanation.set_defaults(run=explain)
+    _add_monitor(commands)
     policies = commands.add_parser("policies-dir", help="print the directory for checkov's --external-checks-dir")
     policies.set_defaults(run=print_policies_directory)
     return parser
+
+
+def _add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    monitoring = commands.add_parser(
+        "monitor",
+        help="write Prometheus configuration that watches the certificates of TLS upstreams",
+        description=(
+            "Write modules for the Prometheus blackbox exporter, targets, a scrape job and alert rules that watch the "
+            "certificate of every TLS upstream. What nginx verifies is verified in the same way. Of an upstream that "
+            "nginx could verify but does not, only the expiry is watched (label verified=false): nginx itself goes on "
+            "when it ends. What cannot be watched is listed with the reason."
+        ),
+        epilog="Exit codes: 0 done, 1 stale (with --fail-if-stale), 2 something could not be read.",
+    )
+    monitoring.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help='directories or files, "-" for standard input (`nginx -T | ... monitor -`); the current directory if none',
+    )
+    monitoring.add_argument("--output", required=True, metavar="DIR", help="the directory to write the files to")
+    monitoring.add_argument(
+        "--path-map",
+        action="append",
+        default=[],
+        type=_path_pair,
+        metavar="FROM=TO",
+        help="a file or directory of nginx's configuration, and its place where the exporter runs; may be repeated. "
+        "Relative paths in the configuration begin at /etc/nginx",
+    )
+    monitoring.add_argument(
+        "--exporter",
+        default="127.0.0.1:9115",
+        type=_host_and_port,
+        metavar="HOST:PORT",
+        help="where Prometheus finds the blackbox exporter (%(default)s)",
+    )
+    monitoring.add_argument(
+        "--fail-if-stale", action="store_true", help="write nothing; end with 1 if files would change (for CI)"
+    )
+    monitoring.set_defaults(run=monitor)

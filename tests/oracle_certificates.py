@@ -26,6 +26,8 @@ BACKEND_NAME = "backend.test"
 
 WILDCARD_NAME = "*.wild.test"
 OTHER_NAME = "other.test"
+EXPIRING_DAYS = 20
+"""Days that the certificate of ``expiring`` is still valid."""
 
 _CURVE_ORDER_FLOOR = 2**255
 _DAY = dt.timedelta(days=1)
@@ -45,8 +47,9 @@ class Certificates:
     """The files of one session.
 
     ``directory`` holds them all. Besides the identities' ``NAME.pem`` and ``NAME.key`` there are
-    ``root.pem`` (the honest bundle), ``root_and_impostor.pem``, ``intermediate_only.pem`` (an
-    authority without its root), ``crl.pem`` (of the root; revokes ``revoked``) and ``empty.pem``.
+    ``root.pem`` (the honest bundle), ``root_expiring.pem`` (its authority, which ends as early as
+    ``expiring``), ``root_and_impostor.pem``, ``intermediate_only.pem`` (an authority without its
+    root), ``crl.pem`` (of the root; revokes ``revoked``) and ``empty.pem``.
     """
 
     directory: Path
@@ -80,10 +83,13 @@ def make_certificates(directory: Path) -> Certificates:
         "intermediate": [_issue(BACKEND_NAME, intermediate, names=names), intermediate],
         "two_intermediates": [_issue(BACKEND_NAME, inner, names=names), inner, outer],
         "revoked": [_issue(BACKEND_NAME, root, names=names, key_name="revoked")],
-        "expired": [_issue(BACKEND_NAME, root, names=names, key_name="expired", expired=True)],
+        "expired": [_issue(BACKEND_NAME, root, names=names, key_name="expired", days=-1)],
+        "expiring": [_issue(BACKEND_NAME, root, names=names, key_name="expiring", days=EXPIRING_DAYS)],
     }
     identities = {name: _write_identity(directory, name, chain) for name, chain in chains.items()}
     (directory / "root.pem").write_bytes(_pem(root))
+    expiring = _issue("Oracle Root A", None, authority=True, days=EXPIRING_DAYS)
+    (directory / "root_expiring.pem").write_bytes(_pem(expiring))
     (directory / "root_and_impostor.pem").write_bytes(_pem(root) + _pem(chains["impostor"][0]))
     (directory / "intermediate_only.pem").write_bytes(_pem(intermediate))
     (directory / "empty.pem").write_bytes(b"")
@@ -109,9 +115,9 @@ def _issue(
     names: Sequence[str] = (),
     key_name: str = "",
     authority: bool = False,
-    expired: bool = False,
+    days: int = 300,
 ) -> _Issued:
-    """A certificate of `issuer`, self-signed without one."""
+    """A certificate of `issuer`, self-signed without one, that ends in a number of `days`."""
     key = _key(key_name or common_name + (issuer.certificate.subject.rfc4514_string() if issuer else ""))
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     signing_key = issuer.key if issuer else key
@@ -124,7 +130,7 @@ def _issue(
         .public_key(key.public_key())
         .serial_number(serial)
         .not_valid_before(now - 30 * _DAY)
-        .not_valid_after(now - _DAY if expired else now + 300 * _DAY)
+        .not_valid_after(now + days * _DAY)
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key()), critical=False)
