@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from checkov_nginx_tls.embedded import embedded_regions
@@ -711,6 +711,7 @@ PIECES = st.lists(
 
 @settings(max_examples=1000, deadline=None)
 @given(NAMES, PIECES)
+@example("a.yaml", "proxy_pass https://a;\ud800\n# configuration file /a:\n# configuration file /b:\n")
 def test_any_text_gives_regions_of_its_own_length(name: str, text: str) -> None:
     regions = embedded_regions(name, text)
     assert all(0 <= region.start <= region.end <= len(text) for region in regions)
