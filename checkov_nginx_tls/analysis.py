@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple, Union, cast
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
     from checkov_nginx_tls.checks.base_upstream_check import Spot
+    from checkov_nginx_tls.configurations import Configurations
     from checkov_nginx_tls.files import Keep
     from checkov_nginx_tls.model import Block, Configuration
     from checkov_nginx_tls.suppressions import Skip
@@ -125,7 +128,23 @@ def analyse(
     paths, of which those among ``files`` need not exist. Messages name files relative to ``base``, which is ``root``
     unless given, or else the current directory. Nothing found in files raises.
     """
-    found = find_configurations(root, files, keep, now, contents, base)
+    with _without_collector():
+        return _analysed(find_configurations(root, files, keep, now, contents, base), should_run, on_progress)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the collector of cycles: everything that is built lives until the end, and it would look at it all."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _analysed(found: Configurations, should_run: ShouldRun, on_progress: OnProgress) -> Analysis:
     total = len(found.configurations)
     judge = _Judge(found.configurations, should_run)
     for number, configuration in enumerate(found.configurations):

@@ -129,20 +129,19 @@ class Block:
     data: bool = False
 
     def __post_init__(self) -> None:
+        self._by_name: dict[str, list[Placed]] | None = None
         self._decided: dict[tuple[str, tuple[Case, ...]], Possible] = {}
         self._depends: dict[str, frozenset[str]] = {}
         self._rendered: dict[str, frozenset[tuple[Case, ...]]] = {}
 
-    @cached_property
-    def _by_name(self) -> dict[str, list[Placed]]:
-        by_name: dict[str, list[Placed]] = {}
-        for placed in self.simple:
-            by_name.setdefault(placed.directive.name, []).append(placed)
-        return by_name
-
-    def own(self, name: str) -> list[Placed]:
+    def own(self, name: str) -> Sequence[Placed]:
         """The block's own directives of that name, in order."""
-        return self._by_name.get(name, [])
+        by_name = self._by_name
+        if by_name is None:
+            by_name = self._by_name = {}
+            for placed in self.simple:
+                by_name.setdefault(placed.directive.name, []).append(placed)
+        return by_name.get(name, ())
 
     @property
     def noname(self) -> bool:
@@ -183,8 +182,12 @@ class Block:
 
         More than one where a template chooses.
         """
-        block = next((block for block in self.inheritance() if block.own(name)), None)
-        return block._possible(name, given) if block is not None else _NOBODY  # noqa: SLF001  # a block as well
+        block: Block | None = self
+        while block is not None and block.type != MAIN:
+            if block.own(name):
+                return block._possible(name, given)  # noqa: SLF001  # a block as well
+            block = block.parent if block.type in _INHERITING else None
+        return _NOBODY
 
     def _possible(self, name: str, given: Sequence[Case]) -> Possible:
         """``possible`` in a block that has directives of the name itself."""

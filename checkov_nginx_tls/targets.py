@@ -42,7 +42,7 @@ def targets(module: Module, values: Iterable[Value]) -> tuple[Target, ...]:
     out.
     """
     found = {target for value in values for target in _meanings(module, value)}
-    return tuple(sorted(found, key=repr))
+    return tuple(sorted(found, key=repr)) if len(found) > 1 else tuple(found)
 
 
 def transport_of(found: Iterable[Target]) -> Transport:
@@ -66,14 +66,12 @@ def name_in(host: Value) -> Value:
 
 def up_to(value: Value, characters: str) -> Value:
     """A value's parts in front of the first of some characters."""
-    parts: list[str | Unfixed] = []
-    for part in value:
+    for number, part in enumerate(value):
         if isinstance(part, str):
-            cut = min((position for position in map(part.find, characters) if position >= 0), default=-1)
+            cut = min((part.index(character) for character in characters if character in part), default=-1)
             if cut >= 0:
-                return tuple([*parts, part[:cut]] if cut else parts)
-        parts.append(part)
-    return tuple(parts)
+                return (*value[:number], part[:cut]) if cut else value[:number]
+    return value
 
 
 def may_be(host: Value, text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.model import always_holds, rewrite_levels, shortened
@@ -81,32 +82,32 @@ class Connection:
         """The directives one of which is in effect for a setting; see ``Block.possible``."""
         return self.block.scope.possible(f"{self.module.ssl_prefix}_{name}", self.placed.conditions)
 
-    @property
+    @cached_property
     def fixed_name(self) -> Placed | None:
         """``*_ssl_name`` where it says anything else than the name in the target."""
         return _fixed_name(self.block, self.module, self.placed)
 
-    @property
+    @cached_property
     def verify(self) -> Placed | None:
         """The directive that decides whether nginx verifies, None where nobody set it."""
         return self.setting("verify")
 
-    @property
+    @cached_property
     def trusted_certificate(self) -> Placed | None:
         """The directive that names the bundle in effect, None where nobody set it."""
         return self.setting("trusted_certificate")
 
-    @property
+    @cached_property
     def verification(self) -> Flag:
         """Whether nginx verifies the upstream's certificate on this connection."""
         return flag(self.verify)
 
-    @property
+    @cached_property
     def is_verified(self) -> bool:
         """Whether it serves requests over TLS, perhaps, with verification on."""
         return self.handles and self.transport is not Transport.PLAINTEXT and self.verification is Flag.ON
 
-    @property
+    @cached_property
     def bundle(self) -> str:
         """The bundle in effect as written; "" where there is none, for an explicit empty value counts as none."""
         return bundle_of(self.trusted_certificate)
