@@ -15,7 +15,10 @@ from checkov_nginx_tls.checks.registry import registry
 from checkov_nginx_tls.conf import BlockConf
 from checkov_nginx_tls.configurations import find_configurations
 from checkov_nginx_tls.files import NO_CONTENTS, Problem, keep_all
+from checkov_nginx_tls.modules import FLAGS, PASS_DIRECTIVES
+from checkov_nginx_tls.places import Region
 from checkov_nginx_tls.refusals import refusals
+from checkov_nginx_tls.related_places import related_places
 from checkov_nginx_tls.resources import ResourceNames
 from checkov_nginx_tls.suppressions import Suppressions
 from checkov_nginx_tls.syntax import Directive
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.configurations import Configurations
     from checkov_nginx_tls.files import Keep
     from checkov_nginx_tls.model import Block, Configuration
+    from checkov_nginx_tls.places import RelatedPlace
     from checkov_nginx_tls.suppressions import Skip
     from checkov_nginx_tls.syntax import Position, Source
     from checkov_nginx_tls.upstreams import Connection
@@ -46,6 +50,9 @@ CODE_LINES: Final = 50
 LINE_LENGTH: Final = 1000
 """Characters of a line that a report quotes."""
 
+_SNIPPET_LENGTH: Final = 4000
+"""Characters of what a report points to, beyond which it is not quoted."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -54,8 +61,11 @@ class Outcome:
     ``path`` is absolute. Lines count from 1 and ``end_line`` is inclusive; columns count code points from 1 and
     ``end_column`` is exclusive. ``code_block`` pairs line numbers with lines that end in a line feed.
     ``resource`` is the logical path inside the file. ``message`` says what is wrong here and what to do, and
-    ``guideline`` is the address of the documentation to read. ``judgements`` are what a rule said of single
-    connections, on which a failed outcome rests, and ``skipped`` those among them that a comment skips.
+    ``guideline`` is the address of the documentation to read. ``snippet`` is the text from the first column to the
+    last, "" where it is too long to quote. ``cause`` is what makes the finding the same one wherever it moves in its
+    block: the directive's name, and its arguments as nginx decodes them. ``related`` are other places to look at.
+    ``judgements`` are what a rule said of single connections, on which a failed outcome rests, and ``skipped`` those
+    among them that a comment skips.
     """
 
     check: BaseNginxCheck
@@ -72,8 +82,16 @@ class Outcome:
     evaluated_keys: tuple[str, ...]
     skip_reason: str
     entity_type: str
+    snippet: str
+    cause: tuple[str, ...]
+    related: tuple[RelatedPlace, ...]
     judgements: tuple[Judgement, ...] = field(default=(), compare=False, repr=False)
     skipped: tuple[Judgement, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def region(self) -> Region:
+        """Where it points to."""
+        return Region(self.start_line, self.end_line, self.start_column, self.end_column)
 
 
 class Judged(NamedTuple):
@@ -286,9 +304,12 @@ class _Judge:
         first = group[0]
         where = self._place_of(key[1] if isinstance(key[1], Directive) else first.cause.directive, first.spot)
         message, guideline = "", check.guideline
+        related: tuple[RelatedPlace, ...] = ()
         if isinstance(check, BaseUpstreamCheck):
-            message = "" if result is CheckResult.PASSED else check.explain(group) + self._original_place(where)
             guideline = check.guideline_of(first)
+            if result is not CheckResult.PASSED:
+                message = check.explain(group) + self._original_place(where)
+                related = related_places(group, message)
         return self._record(
             check,
             result,
@@ -300,6 +321,8 @@ class _Judge:
             first.evaluated_keys,
             skip_reason,
             first.connection.block.type if first.connection is not None else "directive",
+            _cause(check, first.cause.directive) if first.spot is None else (first.spot.name,),
+            related,
         )
 
     def _place_of(self, directive: Directive, spot: Spot | None) -> _Place:
@@ -361,6 +384,10 @@ class _Judge:
                 held.evaluated_keys,
                 reasons[0] if skipped else "",
                 held.block.type,
+                _cause(held.check, held.block.placed.directive)
+                if held.block.placed is not None
+                else (held.block.type,),
+                (),
             )
 
     def _skip_of_block(self, held: _BlockResult) -> Skip | None:
@@ -379,6 +406,8 @@ class _Judge:
         evaluated_keys: tuple[str, ...],
         skip_reason: str,
         entity_type: str,
+        cause: tuple[str, ...],
+        related: tuple[RelatedPlace, ...],
     ) -> Outcome:
         start = source.position(span[0])
         last = source.position(max(span[0], span[1] - 1))
@@ -398,6 +427,9 @@ class _Judge:
             evaluated_keys=evaluated_keys,
             skip_reason=skip_reason,
             entity_type=entity_type,
+            snippet=source.text[span[0] : span[1]] if span[1] - span[0] <= _SNIPPET_LENGTH else "",
+            cause=cause,
+            related=related,
         )
 
 
@@ -432,6 +464,13 @@ class _BlockResult:
     block: Block
     details: tuple[str, ...]
     evaluated_keys: tuple[str, ...]
+
+
+def _cause(check: BaseNginxCheck, directive: Directive) -> tuple[str, ...]:
+    """A directive's name and its arguments, without those of a pass whose target is not what a rule is about."""
+    if isinstance(check, BaseUpstreamCheck) and directive.name in PASS_DIRECTIVES and not check.target_is_cause:
+        return (directive.name,)
+    return (directive.name, *(str(arg.lower() if directive.name in FLAGS else arg) for arg in directive.args))
 
 
 def _quoted_line(source: Source, line: int, start: Position) -> str:

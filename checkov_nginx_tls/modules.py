@@ -114,6 +114,9 @@ ZONE_SYNC: Final = Module(
 
 MODULES: Final = (HTTP_PROXY, GRPC, UWSGI, STREAM_PROXY, ZONE_SYNC)
 
+PASS_DIRECTIVES: Final = frozenset(module.pass_directive for module in MODULES)
+"""Directives whose argument is the target of a connection."""
+
 HANDLERS: Final = frozenset(
     {
         "proxy_pass",

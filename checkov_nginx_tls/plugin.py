@@ -16,8 +16,12 @@ What is changed in Checkov, here and nowhere else; where a version has no such a
 stays and a warning says so:
 
 - ``runner_registry.log_stream`` in runner processes, as said above.
-- ``Sarif._create_results``: a record's details would become SARIF attachments, which the schema refuses. For
-  nginx results they become the message, which otherwise repeats the title of the rule.
+- ``Sarif.create_json``: one message for all findings of a rule, no columns, tags or fingerprints, and attachments that
+  the schema refuses. Our rules and results are put in place of those; the others' stay as they are.
+- ``Report.get_test_suite`` and ``GitLabSast._create_iac_vulnerability``: what a record says of its own case becomes
+  the message of the failure, and the description of the vulnerability, which otherwise repeat the title of the rule.
+- ``Baseline._is_check_in_baseline``: Checkov compares the names of resources only; those of Kubernetes objects may
+  stand in several files, of which a baseline holds one.
 - ``docs_generator.get_checks``: ``--list`` knows Checkov's own registries only (way two).
 - ``check_definitions`` of the kubernetes runner and ``check_tf_definition`` of the terraform runners: they show a
   check one object at a time. A context around them registers our checks, knows the other objects, and adds to the
@@ -26,9 +30,9 @@ stays and a warning says so:
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import io
-import itertools
 import logging
 import multiprocessing
 import os
@@ -102,7 +106,7 @@ def register_framework() -> None:
         main.DEFAULT_RUNNERS.append(Runner())
         _surround_runners()
         checkov_checks.register()
-        _improve_sarif()
+        _improve_outputs()
         _improve_list(docs_generator)
 
 
@@ -159,7 +163,7 @@ class NginxFeature(BaseIntegrationFeature):
         from checkov_nginx_tls.runner import Runner
 
         _register_category()
-        _improve_sarif()
+        _improve_outputs()
         report = Runner().run(
             root_folder=scan.root_folder,
             external_checks_dir=self._directories_to_load(scan.external_checks_dir),
@@ -341,42 +345,70 @@ def _surround(runner: type, method: str) -> None:
     setattr(runner, method, surrounded)
 
 
-def _improve_sarif() -> None:
-    """Make what a record says about its own case the message of its SARIF result; idempotent."""
-    from checkov.common.output.sarif import Sarif
+def _improve_outputs() -> None:
+    """Let Checkov's outputs say of our records what they know; idempotent."""
+    from checkov_nginx_tls import record_findings
 
-    original = getattr(Sarif, "_create_results", None)
-    if original is None:
-        _warn_about_version("Sarif._create_results", "SARIF results of nginx do not follow the schema")
+    def sarif(made: dict[str, Any], this: Any) -> dict[str, Any]:
+        def has_result(report: Report, record: Record) -> bool:
+            return this._create_rule_id(check_type=report.check_type, record=record) in this.rule_index_map  # noqa: SLF001
+
+        return record_findings.completed_sarif(made, this.reports, has_result)
+
+    def junit(made: Any, this: Report, *_args: object, **_kwargs: object) -> object:
+        return record_findings.complete_test_suite(made, this)
+
+    def gitlab(made: dict[str, Any], _this: object, record: Record) -> dict[str, Any]:
+        return record_findings.completed_vulnerability(made, record)
+
+    def baseline(made: bool, this: Any, check: Record) -> bool:
+        return made and (
+            not record_findings.is_ours(check) or record_findings.is_in_baseline(this.failed_checks, check)
+        )
+
+    _improve("sarif", "Sarif.create_json", sarif, "SARIF results of nginx do not follow the schema")
+    _improve("report", "Report.get_test_suite", junit, "JUnit's failures of nginx say the titles of rules only")
+    _improve(
+        "gitlab_sast",
+        "GitLabSast._create_iac_vulnerability",
+        gitlab,
+        "GitLab's report describes nginx findings by a link only",
+    )
+    _improve(
+        "baseline", "Baseline._is_check_in_baseline", baseline, "baselines take objects of one name for the same object"
+    )
+
+
+def _improve(module: str, name: str, improved: Callable[..., Any], consequence: str) -> None:
+    """Let a method of Checkov's outputs return what ``improved`` makes of its result, the object and the arguments.
+
+    Idempotent. Where Checkov has no such method, or ``improved`` raises, its own result stays and one warning says so.
+    """
+    class_name, method = name.split(".")
+    try:
+        owner = getattr(importlib.import_module(f"checkov.common.output.{module}"), class_name)
+        original = getattr(owner, method)
+    except (ImportError, AttributeError):
+        _warn_about_version(name, consequence)
         return
     if hasattr(original, "__wrapped__"):
         return
+    warned: list[str] = []
 
     @wraps(original)
-    def create_results(self: Sarif) -> list[dict[str, Any]]:
-        reports = self.reports
-        results = []
+    def method_of_ours(self: Any, *args: Any, **kwargs: Any) -> Any:
+        made = original(self, *args, **kwargs)
         try:
-            for report in reports:
-                self.reports = [report]
-                part = original(self)
-                records = itertools.chain(report.failed_checks, report.skipped_checks)
-                _use_details_as_messages(records, part, all_ours=report.check_type == CHECK_TYPE)
-                results += part
-        finally:
-            self.reports = reports
-        return results
+            return improved(made, self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # another Checkov may do anything in another way
+            if not warned:
+                warned.append(f"{type(error).__name__}: {error}")
+                logger.warning(
+                    "checkov-nginx-tls: this version of Checkov has another %s (%s); %s", name, warned[0], consequence
+                )
+            return made
 
-    setattr(Sarif, "_create_results", create_results)  # noqa: B010
-
-
-def _use_details_as_messages(records: Iterable[Record], results: list[dict[str, Any]], *, all_ours: bool) -> None:
-    """Rewrite the SARIF results of our records among these, one each and in their order, in place."""
-    for record, result in zip(records, results):
-        if all_ours or record.check_class.startswith(f"{PACKAGE}."):
-            result["attachments"] = []
-            if record.details:
-                result["message"] = {"text": " ".join(record.details)}
+    setattr(owner, method, method_of_ours)
 
 
 def _improve_list(docs_generator: ModuleType) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -25,19 +24,31 @@ from checkov.runner_filter import RunnerFilter
 
 from checkov_nginx_tls.analysis import Analysis, Outcome, analyse
 from checkov_nginx_tls.checks.registry import registry
+from checkov_nginx_tls.findings import findings
+from checkov_nginx_tls.repository_paths import RepositoryPaths
+from checkov_nginx_tls.texts import printable, printable_line
 
 if TYPE_CHECKING:
     from checkov.common.typing import _CheckResult
     from checkov.common.util.tqdm_utils import ProgressBar
 
     from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
+    from checkov_nginx_tls.findings import Finding
 
 CHECK_TYPE = "nginx"
 
 logger = logging.getLogger(__name__)
 
-# Bytes that are not UTF-8 (decoded as lone surrogates) and control characters other than the tabulator.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+
+class NginxRecord(Record):
+    """A record that also holds its finding, for SARIF; passed checks have none.
+
+    In a slot, for Checkov prints all other attributes of a record as JSON.
+    """
+
+    __slots__ = ("finding",)
+
+    finding: Finding | None
 
 
 class Runner(BaseRunner[None, None, None]):
@@ -91,7 +102,7 @@ class Runner(BaseRunner[None, None, None]):
         finally:
             progress.close()
         _log(analysis, paths)
-        return _report(analysis, paths)
+        return _report(analysis, paths, RepositoryPaths(root_folder))
 
 
 class _ExternalCheckLoader(BaseCheckRegistry):
@@ -113,16 +124,6 @@ def _load_external_checks(directories: list[str]) -> None:
     loader = _ExternalCheckLoader(report_type=CHECK_TYPE)
     for directory in directories:
         loader.load_external_checks(directory)
-
-
-def printable(text: str) -> str:
-    r"""Write control characters and bytes that are not UTF-8 as ``\xNN``, which any output can show."""
-    return _UNPRINTABLE.sub(lambda match: f"\\x{ord(match[0]) & 0xFF:02x}", text)
-
-
-def _printable_line(line: str) -> str:
-    """Make a source line printable; it ends with one newline character whatever ended it in the file."""
-    return printable(line.rstrip("\r\n")) + "\n"
 
 
 class _Paths:
@@ -228,27 +229,28 @@ def _log(analysis: Analysis, paths: _Paths) -> None:
         )
 
 
-def _report(analysis: Analysis, paths: _Paths) -> Report:
+def _report(analysis: Analysis, paths: _Paths, repository: RepositoryPaths) -> Report:
     report = Report(CHECK_TYPE)
     for path, resource in analysis.resources:
         report.add_resource(_resource_name(paths, path, resource))
     for problem in analysis.problems:
         location = f"{paths.file_path(problem.path)}:{problem.line}"
         report.add_parsing_error(f"{location}: {printable(problem.reason)}")
+    found = {id(outcome): finding for outcome, finding in findings(analysis.outcomes, repository)}
     for outcome in analysis.outcomes:
         if outcome.result != CheckResult.UNKNOWN:
-            report.add_record(_record(outcome, paths))
+            report.add_record(_record(outcome, paths, repository, found.get(id(outcome))))
     return report
 
 
-def _record(outcome: Outcome, paths: _Paths) -> Record:
+def _record(outcome: Outcome, paths: _Paths, repository: RepositoryPaths, finding: Finding | None) -> Record:
     check = outcome.check
-    record = Record(
+    record = NginxRecord(
         check_id=check.id,
         bc_check_id=check.bc_id,
         check_name=check.name,
         check_result=_check_result(outcome),
-        code_block=[(number, _printable_line(line)) for number, line in outcome.code_block],
+        code_block=[(number, printable_line(line)) for number, line in outcome.code_block],
         file_path=paths.file_path(outcome.path),
         file_line_range=[outcome.start_line, outcome.end_line],
         resource=_resource_name(paths, outcome.path, outcome.resource),
@@ -259,6 +261,8 @@ def _record(outcome: Outcome, paths: _Paths) -> Record:
         details=[printable(outcome.message)] if outcome.message else None,
     )
     record.set_guideline(outcome.guideline)
+    record.repo_file_path = "/" + printable(repository.path(outcome.path)).lstrip("/")
+    record.finding = finding
     return record
 
 

@@ -123,9 +123,35 @@ def test_sarif_results(sarif: dict[str, Any]) -> None:
     assert location["artifactLocation"]["uri"] == "nginx.conf"
     assert location["region"]["startLine"] == location["region"]["endLine"] == 8
     rule = execution["tool"]["driver"]["rules"][off["ruleIndex"]]
-    assert (rule["id"], rule["name"]) == (OFF, "Ensure upstream certificate verification is not disabled")
+    assert rule["id"] == OFF
+    assert rule["shortDescription"]["text"] == "Ensure upstream certificate verification is not disabled"
     assert rule["helpUri"].startswith("https://nginx.org/")
     assert "CKV_DOCKER_2" in results
+
+
+def test_sarif_of_other_frameworks_is_what_it_is_without_us(outputs: Path, sarif: dict[str, Any]) -> None:
+    arguments = ("-d", ".", "--skip-download", "--framework", "dockerfile", "--output", "sarif")
+    run(CHECKOV, *arguments, "--output-file-path", "../alone", cwd=outputs.parent / "tree")
+    (alone,) = json.loads((outputs.parent / "alone" / "results_sarif.sarif").read_text())["runs"]
+    (together,) = sarif["runs"]
+
+    def of_others(found: list[dict[str, Any]], key: str) -> str:
+        return json.dumps([one for one in found if not one[key].startswith("CKV_NGINX_CUSTOM_")])
+
+    assert of_others(together["results"], "ruleId") == json.dumps(alone["results"]) != "[]"
+    assert of_others(together["tool"]["driver"]["rules"], "id") == json.dumps(alone["tool"]["driver"]["rules"])
+
+
+def test_sarif_is_the_same_both_ways_and_from_any_directory(outputs: Path, sarif: dict[str, Any]) -> None:
+    arguments = ("-d", outputs.parent / "tree", "--framework", "dockerfile", "nginx", "--output", "sarif")
+    run_several([(*arguments, "--output-file-path", "elsewhere")], outputs.parent)
+    (other,) = json.loads((outputs.parent / "elsewhere" / "results_sarif.sarif").read_text())["runs"]
+
+    def ours(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [result for result in found if result["ruleId"].startswith("CKV_NGINX_CUSTOM_")]
+
+    assert ours(other["results"]) == ours(sarif["runs"][0]["results"]) != []
+    assert other["tool"] == sarif["runs"][0]["tool"]
 
 
 def test_sarif_suppressions(sarif: dict[str, Any]) -> None:

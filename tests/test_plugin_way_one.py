@@ -16,9 +16,6 @@ from checkov.common.bridgecrew.check_type import checkov_runners
 from checkov.common.bridgecrew.integration_features.integration_feature_registry import (
     integration_feature_registry,
 )
-from checkov.common.output.record import Record
-from checkov.common.output.report import Report
-from checkov.common.output.sarif import Sarif
 from checkov.common.runners import runner_registry
 
 from checkov_nginx_tls import plugin
@@ -356,59 +353,3 @@ def test_the_package_must_resolve_without_the_external_checks(
     monkeypatch.setattr(integration_feature_registry, "config", Namespace(**config))
 
     assert plugin._resolves_in_main_process("checks/policies/policy.py") is expected
-
-
-def test_sarif_of_other_frameworks_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    def reports() -> list[Report]:
-        both = []
-        for check_type in ("dockerfile", "nginx", "terraform"):
-            report = Report(check_type)
-            for number in range(2):
-                report.add_record(record(f"CKV_{check_type.upper()}_{number}"))
-            both.append(report)
-        return both
-
-    before = Sarif(reports(), None).json["runs"][0]
-    monkeypatch.setattr(Sarif, "_create_results", Sarif._create_results)  # put back at the end
-    plugin._improve_sarif()
-    plugin._improve_sarif()
-    after = Sarif(reports(), None).json["runs"][0]
-
-    assert after["tool"] == before["tool"]
-    assert [len(after["results"]), after["results"][:2], after["results"][4:]] == [
-        6,
-        before["results"][:2],
-        before["results"][4:],
-    ]
-    for result in after["results"][2:4]:
-        assert result["attachments"] == []
-        assert result["message"] == {"text": "what is wrong here"}
-    ours = [{**result, "attachments": 0, "message": 0} for result in after["results"][2:4]]
-    assert ours == [{**result, "attachments": 0, "message": 0} for result in before["results"][2:4]]
-
-
-def record(check_id: str) -> Record:
-    from checkov.common.models.enums import CheckResult
-
-    return Record(
-        check_id=check_id,
-        check_name="Ensure something",
-        check_result={"result": CheckResult.FAILED},
-        code_block=[(1, "a\n")],
-        file_path="/a",
-        file_line_range=[1, 1],
-        resource="a:b",
-        evaluations=None,
-        check_class="",
-        file_abs_path="/a",
-        details=["what is wrong here"],
-    )
-
-
-def test_another_sarif_is_left_alone(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.delattr(Sarif, "_create_results")
-
-    plugin._improve_sarif()
-
-    assert not hasattr(Sarif, "_create_results")
-    assert "Sarif._create_results" in caplog.text

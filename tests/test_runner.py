@@ -11,7 +11,8 @@ from checkov.common.runners import base_runner
 from checkov.common.util.json_utils import CustomJSONEncoder
 from checkov.runner_filter import RunnerFilter
 
-from checkov_nginx_tls.runner import Runner, printable
+from checkov_nginx_tls.runner import Runner
+from checkov_nginx_tls.texts import printable
 from checkov_process import NGINX_CONF, VERIFY_OFF, VERIFY_UNSET, write
 
 if TYPE_CHECKING:

@@ -62,6 +62,8 @@ class BaseUpstreamCheck(BaseNginxCheck):
     """A rule that judges every outbound connection of a configuration."""
 
     rule: ClassVar[Rule]
+    target_is_cause: ClassVar[bool] = False
+    """Whether another target in a pass directive makes another finding of it."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -120,6 +122,15 @@ def places(connections: Sequence[Connection]) -> str:
     names = list(shown)
     rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + rest
+
+
+def origin(cause: Placed, connections: Sequence[Connection]) -> str:
+    """Where a value was set, as a part of a sentence, unless that is in the block of every connection; then ""."""
+    directive = cause.directive
+    if all(connection.placed.directive.parent is directive.parent for connection in connections):
+        return ""
+    level = f" ({directive.parent.name})" if directive.parent is not None else ""
+    return f", set at {directive.place}{level}"
 
 
 def missing_includes(judgements: Sequence[Judgement]) -> str:

@@ -16,6 +16,8 @@ class Rule:
     of the Common Weakness Enumeration; ``benchmarks`` the items that ask for the same. The text: ``what`` the
     rule looks at, ``why`` it matters, an ``example`` that fails, what to ``use_instead``, and what ``nginx`` does
     exactly, with the source. ``language`` is that of the examples: "nginx", or "yaml" for Kubernetes objects.
+    ``precision`` is how often a finding is right, as GitHub's dashboards count it: "very-high" where the scanned files
+    alone decide, "high" where a finding also rests on what is outside them.
     """
 
     id: str
@@ -30,3 +32,4 @@ class Rule:
     use_instead: str
     nginx: str
     language: str = "nginx"
+    precision: str = "high"

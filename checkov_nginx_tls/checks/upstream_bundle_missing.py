@@ -34,6 +34,7 @@ class UpstreamBundleMissing(BaseUpstreamCheck):
         guideline=HTTP_PROXY.url("proxy_ssl_trusted_certificate"),
         cwe=295,
         benchmarks=(CIS_UPSTREAM_CERTIFICATE_TRUSTED,),
+        precision="very-high",
         what=(
             "Verification is on for an upstream that is reached over TLS, or whose address contains a variable, and no "
             "*_ssl_trusted_certificate is in effect, or an empty one."

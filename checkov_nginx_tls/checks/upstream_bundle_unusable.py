@@ -32,6 +32,7 @@ class UpstreamBundleUnusable(BaseBundleCheck):
         guideline=HTTP_PROXY.url("proxy_ssl_trusted_certificate"),
         cwe=295,
         benchmarks=(CIS_UPSTREAM_CERTIFICATE_TRUSTED,),
+        precision="very-high",
         what=(
             "The file that *_ssl_trusted_certificate names for a verified connection is in the scanned tree, at its "
             "own place or where something there deploys it from, and it holds no certificate in PEM format, or a "

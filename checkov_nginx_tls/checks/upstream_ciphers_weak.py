@@ -36,6 +36,7 @@ class UpstreamCiphersWeak(BaseUpstreamCheck):
         guideline=HTTP_PROXY.url("proxy_ssl_ciphers"),
         cwe=327,
         benchmarks=("CIS NGINX Benchmark 4.1.5",),
+        precision="very-high",
         what=(
             "An effective proxy_ssl_ciphers (grpc_, uwsgi_, zone_sync_ssl_ciphers), or an effective *_ssl_conf_command "
             "CipherString or Ciphersuites, admits ciphers without authentication (aNULL) or encryption (eNULL), or "

@@ -29,6 +29,7 @@ _ACME: Final = ".well-known/acme-challenge"
 class UpstreamPlaintextPublic(BaseUpstreamCheck):
     """See ``rule``."""
 
+    target_is_cause = True
     rule = Rule(
         id="CKV_NGINX_CUSTOM_14",
         title="Ensure traffic to public upstreams is encrypted",

@@ -34,6 +34,7 @@ class UpstreamProtocolsObsolete(BaseUpstreamCheck):
         guideline=HTTP_PROXY.url("proxy_ssl_protocols"),
         cwe=327,
         benchmarks=("CIS NGINX Benchmark 4.1.4",),
+        precision="very-high",
         what=(
             "An effective proxy_ssl_protocols (grpc_, uwsgi_, zone_sync_ssl_protocols), or an effective "
             "*_ssl_conf_command Protocol, admits SSLv2, SSLv3, TLSv1 or TLSv1.1 for a TLS connection, verified or not, "

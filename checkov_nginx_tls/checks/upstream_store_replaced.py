@@ -31,6 +31,7 @@ class UpstreamStoreReplaced(BaseUpstreamCheck):
         guideline=HTTP_PROXY.url("proxy_ssl_conf_command"),
         cwe=295,
         benchmarks=(),
+        precision="very-high",
         what=(
             "Verification is on, and an effective *_ssl_conf_command sets VerifyCAFile, VerifyCAPath or VerifyCAStore."
         ),

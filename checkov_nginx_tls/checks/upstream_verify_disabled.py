@@ -11,6 +11,7 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     Judgement,
     connections_of,
     missing_includes,
+    origin,
     places,
     remedy,
 )
@@ -37,6 +38,7 @@ class UpstreamVerifyDisabled(BaseUpstreamCheck):
         guideline=HTTP_PROXY.url("proxy_ssl_verify"),
         cwe=295,
         benchmarks=(CIS_UPSTREAM_CERTIFICATE_TRUSTED,),
+        precision="very-high",
         what=(
             "An explicit proxy_ssl_verify, grpc_ssl_verify, uwsgi_ssl_verify or zone_sync_ssl_verify off that is in "
             "effect for a TLS connection, or that stands in a file whose connections are not known; and "
@@ -101,8 +103,8 @@ server {
                 f"give {bundle} the CA certificates that sign the upstreams' certificates."
             )
         return (
-            f"{name} is off for {places(connections)}: nginx talks to whoever answers. {remedy(connections[0])}"
-            f"{missing_includes(judgements)}"
+            f"{name} is off for {places(connections)}{origin(judgements[0].cause, connections)}: nginx talks to "
+            f"whoever answers. {remedy(connections[0])}{missing_includes(judgements)}"
         )
 
 

@@ -29,6 +29,7 @@ class UpstreamVerifyIdle(BaseUpstreamCheck):
         guideline=GRPC.url("grpc_ssl_verify"),
         cwe=295,
         benchmarks=(CIS_UPSTREAM_CERTIFICATE_TRUSTED,),
+        precision="very-high",
         what=(
             "Verification is turned on, but by the directive of another module than the one that passes the requests "
             "on (proxy_ssl_verify beside grpc_pass), or for a stream that does not speak TLS because proxy_ssl is not "

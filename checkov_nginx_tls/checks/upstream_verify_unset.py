@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 class UpstreamVerifyUnset(BaseUpstreamCheck):
     """See ``rule``."""
 
+    target_is_cause = True
     rule = Rule(
         id="CKV_NGINX_CUSTOM_03",
         title="Ensure upstream certificate verification is enabled",
@@ -36,6 +37,7 @@ class UpstreamVerifyUnset(BaseUpstreamCheck):
         guideline=HTTP_PROXY.url("proxy_ssl_verify"),
         cwe=295,
         benchmarks=(CIS_UPSTREAM_CERTIFICATE_TRUSTED,),
+        precision="very-high",
         what=(
             "A TLS connection to an upstream for which no *_ssl_verify is in effect. A bundle, SNI or a name without "
             "it does not verify anything. Connections that stay on the machine (127.0.0.0/8, ::1, localhost, "

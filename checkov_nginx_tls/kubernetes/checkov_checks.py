@@ -23,6 +23,7 @@ from checkov_nginx_tls.kubernetes.kubernetes_rule import Judgement, gravest
 from checkov_nginx_tls.kubernetes.objects import Objects, object_of
 from checkov_nginx_tls.kubernetes.terraform import objects_in, resource_types
 from checkov_nginx_tls.kubernetes.values import mapping, sequence
+from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,7 +62,7 @@ def scan_of(definitions: object, report: Report) -> Iterator[None]:
         yield
     finally:
         _scan.reset(token)
-    for record in (*report.failed_checks, *report.passed_checks):
+    for record in (*report.failed_checks, *report.passed_checks, *report.skipped_checks):
         _move_details(record)
     report.add_parsing_errors(scan.broken)
     if scan.undecided:
@@ -149,10 +150,12 @@ class KubernetesCheck(BaseK8Check):
         skip_info: _SkippedCheck,
     ) -> _CheckResult:
         """Judge one object; nothing of it stays in the check, which other threads may be running."""
-        if skip_info:
-            return super().run(scanned_file, entity_configuration, entity_name, entity_type, skip_info)
         one = object_of(entity_configuration, scanned_file)
-        return _result(self._rule, [one] if one is not None else [], scanned_file)
+        subjects = [one] if one is not None else []
+        if skip_info:
+            skipped = super().run(scanned_file, entity_configuration, entity_name, entity_type, skip_info)
+            return _skipped(skipped, self._rule, subjects, scanned_file)
+        return _result(self._rule, subjects, scanned_file)
 
     def scan_spec_conf(self, conf: dict[str, Any]) -> CheckResult:
         """See BaseK8Check; Checkov calls ``run``."""
@@ -182,9 +185,11 @@ class TerraformCheck(BaseResourceCheck):
         skip_info: _SkippedCheck,
     ) -> _CheckResult:
         """Judge the objects of one resource, as KubernetesCheck.run does."""
+        subjects = _subjects(self._rule, entity_type, entity_configuration)
         if skip_info:
-            return super().run(scanned_file, entity_configuration, entity_name, entity_type, skip_info)
-        return _result(self._rule, _subjects(self._rule, entity_type, entity_configuration), scanned_file)
+            skipped = super().run(scanned_file, entity_configuration, entity_name, entity_type, skip_info)
+            return _skipped(skipped, self._rule, subjects, scanned_file)
+        return _result(self._rule, subjects, scanned_file)
 
     def scan_resource_conf(self, conf: dict[str, list[Any]]) -> CheckResult:
         """See BaseResourceCheck; Checkov calls ``run``."""
@@ -203,10 +208,20 @@ def _result(rule: KubernetesRule, subjects: Iterable[KubernetesObject], file: st
     judgement = _opinion(rule, subjects, file)
     result: dict[str, Any] = {"result": judgement.result, "evaluated_keys": list(judgement.keys)}
     if judgement.message:
-        from checkov_nginx_tls.runner import printable
-
         result[DETAILS] = [printable(judgement.message)]
     return result  # type: ignore[return-value]  # Checkov's type does not know the additional key
+
+
+def _skipped(
+    result: _CheckResult, rule: KubernetesRule, subjects: Iterable[KubernetesObject], file: str
+) -> _CheckResult:
+    """Checkov's result of a skipped check, with what the check would have said, for reports show that as well."""
+    scan = _scan.get() or Scan(subjects)
+    judgement = gravest(one for one in (_judged(rule, subject, scan, file) for subject in subjects) if one is not None)
+    if judgement is None or judgement.result is not CheckResult.FAILED:
+        return result
+    said = {"evaluated_keys": list(judgement.keys), DETAILS: [printable(judgement.message)]}
+    return {**result, **said}  # type: ignore[typeddict-item]  # as in _result
 
 
 def _opinion(rule: KubernetesRule, subjects: Iterable[KubernetesObject], file: str) -> Judgement:

@@ -1,0 +1,148 @@
+"""Findings as reports show them: plain data, without the nginx model behind it.
+
+A finding's fingerprint is a pure function of the check's ID, the file's URI, the logical path of the cause inside the
+file, and the cause: the directive's name and its arguments as nginx decodes them. Moved lines, white space, quotes and
+comments do not change it; another file, another block, and another value do. The target of a pass directive belongs
+to it only where the rule is about the target (03 and 14).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from checkov.common.models.enums import CheckResult
+
+from checkov_nginx_tls.places import Region
+from checkov_nginx_tls.texts import printable, printable_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from checkov_nginx_tls.analysis import Outcome
+    from checkov_nginx_tls.places import RelatedPlace
+    from checkov_nginx_tls.repository_paths import RepositoryPaths
+    from checkov_nginx_tls.syntax import Source
+
+
+class Suppression(NamedTuple):
+    """Why a finding does not count: ``in_source`` is False where something outside the files says so."""
+
+    reason: str
+    in_source: bool = True
+
+
+class Location(NamedTuple):
+    """A place that has to do with a finding; see RelatedPlace for ``place`` and ``text``."""
+
+    uri: str
+    region: Region
+    place: str
+    text: str
+
+
+class Edit(NamedTuple):
+    """A change to a file that mends a finding: ``text`` in place of a region, which is empty to insert."""
+
+    uri: str
+    region: Region
+    text: str
+
+    @classmethod
+    def of(cls, source: Source, uri: str, start: int, end: int, text: str) -> Edit:
+        """Replace what stands between two offsets into the text of a source."""
+        first, behind = source.position(start), source.position(end)
+        return cls(uri, Region(first.line, behind.line, first.column, behind.column), text)
+
+
+class Fix(NamedTuple):
+    """Edits that mend a finding together, and what they do in one sentence."""
+
+    description: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A failed check, or a skipped one, with everything that a report says of it.
+
+    ``severity`` is LOW, MEDIUM, HIGH or CRITICAL, None where a user's check has none. ``path`` is absolute,
+    ``file`` is the path in the repository and ``uri`` the same as a URI. ``resource`` is the logical path inside the
+    file. ``snippet`` is the text of the region, "" where it is too long. ``related`` are other places to look at.
+    """
+
+    check_id: str
+    title: str
+    severity: str | None
+    message: str
+    guideline: str | None
+    path: str
+    file: str
+    uri: str
+    region: Region
+    snippet: str
+    resource: str
+    fingerprint: str
+    related: tuple[Location, ...] = ()
+    suppression: Suppression | None = None
+    fixes: tuple[Fix, ...] = ()
+
+
+class Fingerprints:
+    """Fingerprints of one scan: of findings that nothing tells apart, the second and later ones get a number."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def take(self, check_id: str, uri: str, resource: str, cause: Sequence[str]) -> str:
+        """The fingerprint of the next finding in the order of the files."""
+        value = fingerprint(check_id, uri, resource, cause)
+        self._seen[value] += 1
+        number = self._seen[value]
+        return value if number == 1 else fingerprint(check_id, uri, resource, (*cause, f"#{number}"))
+
+
+def fingerprint(check_id: str, uri: str, resource: str, cause: Sequence[str]) -> str:
+    """32 hexadecimal digits; see the text of this module for what they depend on."""
+    text = json.dumps([check_id, uri, resource, *cause])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def findings(outcomes: Iterable[Outcome], paths: RepositoryPaths) -> Iterator[tuple[Outcome, Finding]]:
+    """The findings among the outcomes of a scan, each with its outcome, in their order."""
+    fingerprints = Fingerprints()
+    for outcome in outcomes:
+        if outcome.result in (CheckResult.FAILED, CheckResult.SKIPPED):
+            uri = paths.uri(outcome.path)
+            yield (
+                outcome,
+                _finding(outcome, paths, fingerprints.take(outcome.check.id, uri, outcome.resource, outcome.cause)),
+            )
+
+
+def _finding(outcome: Outcome, paths: RepositoryPaths, value: str) -> Finding:
+    check = outcome.check
+    skipped = outcome.result is CheckResult.SKIPPED
+    return Finding(
+        check_id=check.id,
+        title=check.name,
+        severity=check.severity_name,
+        message=printable(outcome.message) or check.name,
+        guideline=outcome.guideline,
+        path=outcome.path,
+        file=printable(paths.path(outcome.path)),
+        uri=paths.uri(outcome.path),
+        region=outcome.region,
+        snippet=printable_lines(outcome.snippet),
+        resource=printable(outcome.resource),
+        fingerprint=value,
+        related=tuple(_location(place, paths) for place in outcome.related),
+        suppression=Suppression(printable(outcome.skip_reason.strip())) if skipped else None,
+    )
+
+
+def _location(related: RelatedPlace, paths: RepositoryPaths) -> Location:
+    return Location(paths.uri(related.path), related.region, printable(related.place), printable(related.text))

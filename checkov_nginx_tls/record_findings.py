@@ -1,0 +1,195 @@
+"""Our records in Checkov's outputs: what each output is to say of them, made of what Checkov made.
+
+Every function here takes Checkov's own output and returns or completes it; where a version of Checkov gives it another
+form they raise, and the caller keeps Checkov's.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Callable, Final
+from urllib.parse import quote
+
+from checkov.common.models.enums import CheckResult
+
+from checkov_nginx_tls import __version__, sarif
+from checkov_nginx_tls.catalogue import rules as all_rules
+from checkov_nginx_tls.findings import Finding, Fingerprints, Suppression
+from checkov_nginx_tls.kubernetes.object_findings import WrittenObject, finding_of_object
+from checkov_nginx_tls.repository_paths import RepositoryPaths
+from checkov_nginx_tls.runner import CHECK_TYPE, NginxRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from checkov.common.output.record import Record
+    from checkov.common.output.report import Report
+    from checkov.common.typing import _BaselineFailedChecks
+    from junit_xml import TestSuite
+
+    from checkov_nginx_tls.checks.rule import Rule
+
+    HasResult = Callable[[Report, Record], bool]
+
+_PACKAGE: Final = __name__.partition(".")[0]
+_BASELINE: Final = "baseline-skipped"
+"""What Checkov gives as the reason of records that it skips for a baseline."""
+
+_READS_FILES: Final = frozenset({"kubernetes"})
+"""Frameworks whose records quote the files themselves; helm and kustomize quote what they rendered."""
+
+logger = logging.getLogger(__name__)
+
+
+def is_ours(record: Record) -> bool:
+    """Whether a record is of the nginx framework, or of one of our rules in another framework."""
+    return isinstance(record, NginxRecord) or record.check_class.startswith(f"{_PACKAGE}.")
+
+
+def message_of(record: Record) -> str:
+    """What one of our records says of its own case, "" if nothing."""
+    return " ".join(record.details) if is_ours(record) else ""
+
+
+def completed_sarif(log: dict[str, Any], reports: Sequence[Report], has_result: HasResult) -> dict[str, Any]:
+    """A SARIF log with our rules and results in place of those that Checkov made of our records.
+
+    ``has_result`` tells whether Checkov makes a result of a record at all. Raises ValueError, KeyError and their like
+    where results and records do not belong together.
+    """
+    findings: dict[int, Finding] = {}
+    checks: dict[str, Record] = {}
+    others: set[str] = set()
+    known = _Findings()
+    count = 0
+    for report in reports:
+        for record in itertools.chain(report.failed_checks, report.skipped_checks):
+            if not has_result(report, record):
+                continue
+            finding = known.of(record, report.check_type) if is_ours(record) else None
+            if finding is None:
+                others.add(record.check_id)
+            else:
+                findings[count] = finding
+                checks.setdefault(record.check_id, record)
+            count += 1
+    own = [report for report in reports if report.check_type == CHECK_TYPE]
+    if not findings and not own:
+        return log
+    (run,) = log["runs"]
+    if len(run["results"]) != count:
+        raise ValueError(f"Checkov made {len(run['results'])} results of {count} records")
+    if count > sarif.RESULT_LIMIT:
+        logger.warning(
+            "checkov-nginx-tls: the SARIF file holds %d results, and GitHub refuses files with more than %d: scan "
+            "parts of the tree, or leave out frameworks or rules",
+            count,
+            sarif.RESULT_LIMIT,
+        )
+    errors = [sarif.notification(error) for report in own for error in report.parsing_errors]
+    return sarif.complete(log, findings, _descriptors(checks, others), errors, __version__)
+
+
+def _descriptors(checks: dict[str, Record], others: set[str]) -> list[dict[str, Any]]:
+    """Our rules, those of users' checks behind them; an ID that another framework uses keeps that one's rule."""
+    ours = [sarif.rule_of(rule) for rule in all_rules()]
+    ids = {rule["id"] for rule in ours}
+    users = [
+        sarif.rule_of_check(check_id, record.check_name, _severity(record), record.guideline)
+        for check_id, record in checks.items()
+        if check_id not in ids
+    ]
+    return [rule for rule in (*ours, *users) if rule["id"] not in others]
+
+
+def complete_test_suite(suite: TestSuite, report: Report) -> TestSuite:
+    """Make what our records say of their own cases the messages of their failures in JUnit's XML; in place."""
+    records = [*report.passed_checks, *report.failed_checks, *report.skipped_checks]
+    if any(map(is_ours, records)) and len(records) != len(suite.test_cases):
+        raise ValueError(f"Checkov made {len(suite.test_cases)} test cases of {len(records)} records")
+    for record, case in zip(records, suite.test_cases):
+        message = message_of(record)
+        for failure in case.failures if message else ():
+            failure["message"] = message
+            failure["output"] = f"\nDetails: {message}{failure['output']}"
+    return suite
+
+
+def completed_vulnerability(vulnerability: dict[str, Any], record: Record) -> dict[str, Any]:
+    """A vulnerability of GitLab's SAST report, described by what one of our records says of its own case."""
+    message = message_of(record)
+    return {**vulnerability, "description": message} if message else vulnerability
+
+
+def is_in_baseline(entries: Sequence[_BaselineFailedChecks], record: Record) -> bool:
+    """Whether a baseline holds one of our records, of the same file: objects in several files may have one name."""
+    return any(
+        entry["file"] == record.file_path
+        and any(
+            finding["resource"] == record.resource and record.check_id in finding["check_ids"]
+            for finding in entry["findings"]
+        )
+        for entry in entries
+    )
+
+
+class _Findings:
+    """The findings of our records in one output."""
+
+    def __init__(self) -> None:
+        self._fingerprints = Fingerprints()
+        self._paths: dict[str, RepositoryPaths] = {}
+
+    @cached_property
+    def _rules(self) -> dict[str, Rule]:
+        return {rule.id: rule for rule in all_rules()}
+
+    def of(self, record: Record, check_type: str) -> Finding | None:
+        """The finding of a record as it stands after baselines and platform; None if nothing is known of it."""
+        if isinstance(record, NginxRecord):
+            found = record.finding
+            if found is None:
+                return None
+            return replace(found, severity=_severity(record), suppression=found.suppression or _suppression(record))
+        rule = self._rules.get(record.check_id)
+        if rule is None:
+            return None
+        return finding_of_object(
+            rule,
+            _severity(record) or rule.severity,
+            message_of(record),
+            self._subject(record, check_type),
+            record.check_result.get("evaluated_keys") or [],
+            _suppression(record),
+            self._fingerprints,
+        )
+
+    def _subject(self, record: Record, check_type: str) -> WrittenObject:
+        path = record.file_abs_path
+        file = record.repo_file_path.lstrip("/")
+        uri = quote(file)
+        if os.path.isfile(path):
+            root = path[: -len(record.file_path)] if path.endswith(record.file_path) else os.path.dirname(path)
+            paths = self._paths.setdefault(root, RepositoryPaths(root or os.sep))
+            file, uri = paths.path(path), paths.uri(path)
+        first, last = record.file_line_range
+        is_written = check_type in _READS_FILES and os.path.isfile(path)
+        return WrittenObject(path, file, uri, (first, last), record.code_block or (), record.resource, is_written)
+
+
+def _severity(record: Record) -> str | None:
+    """A severity that SARIF has a level for, None where the record has none."""
+    name = record.severity.name if record.severity is not None else None
+    return name if name in sarif.LEVELS else None
+
+
+def _suppression(record: Record) -> Suppression | None:
+    if record.check_result["result"] != CheckResult.SKIPPED:
+        return None
+    comment = (record.check_result.get("suppress_comment") or "").strip()
+    in_source = comment != _BASELINE and not isinstance(record, NginxRecord)
+    return Suppression(comment or "No comment provided", in_source)
