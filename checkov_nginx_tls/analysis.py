@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple, Union, cast
 
 from checkov.common.models.enums import CheckResult
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.model import Block, Configuration
     from checkov_nginx_tls.places import RelatedPlace
     from checkov_nginx_tls.suppressions import Skip
-    from checkov_nginx_tls.syntax import Position, Source
+    from checkov_nginx_tls.syntax import Source
     from checkov_nginx_tls.upstreams import Connection
 
     Key = tuple[str, Union[Directive, tuple[str, int, str]]]
@@ -55,43 +55,87 @@ _SNIPPET_LENGTH: Final = 4000
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Excerpt:
+    """A place in a file, and what a report quotes of it.
+
+    ``path`` is absolute, ``resource`` the logical path inside the file. ``code_block`` pairs line numbers with lines
+    that end in a line feed. ``snippet`` is the text from the first column to the last, "" where it is too long.
+    """
+
+    path: str
+    region: Region
+    resource: str
+    code_block: tuple[tuple[int, str], ...]
+    snippet: str
+
+
+class Outcome(NamedTuple):
     """One check's result for one directive: what becomes a Checkov record.
 
-    ``path`` is absolute. Lines count from 1 and ``end_line`` is inclusive; columns count code points from 1 and
-    ``end_column`` is exclusive. ``code_block`` pairs line numbers with lines that end in a line feed.
-    ``resource`` is the logical path inside the file. ``message`` says what is wrong here and what to do, and
-    ``guideline`` is the address of the documentation to read. ``snippet`` is the text from the first column to the
-    last, "" where it is too long to quote. ``cause`` is what makes the finding the same one wherever it moves in its
-    block: the directive's name, and its arguments as nginx decodes them. ``related`` are other places to look at.
-    ``judgements`` are what a rule said of single connections, on which a failed outcome rests, and ``skipped`` those
-    among them that a comment skips.
+    ``excerpt`` is where it stands; outcomes of one place share it. ``message`` says what is wrong here and what to do,
+    and ``guideline`` is the address of the documentation to read. ``cause`` is what makes the finding the same one
+    wherever it moves in its block: the directive's name, and its arguments as nginx decodes them; a pass has none.
+    ``related`` are other places to look at. ``judgements`` are what a rule said of single connections, on which a
+    failed outcome rests, and ``skipped`` those among them that a comment skips.
     """
 
     check: BaseNginxCheck
     result: CheckResult
-    path: str
-    start_line: int
-    start_column: int
-    end_line: int
-    end_column: int
-    code_block: tuple[tuple[int, str], ...]
-    resource: str
+    excerpt: Excerpt
     message: str
     guideline: str | None
     evaluated_keys: tuple[str, ...]
     skip_reason: str
     entity_type: str
-    snippet: str
-    cause: tuple[str, ...]
-    related: tuple[RelatedPlace, ...]
-    judgements: tuple[Judgement, ...] = field(default=(), compare=False, repr=False)
-    skipped: tuple[Judgement, ...] = field(default=(), compare=False, repr=False)
+    cause: tuple[str, ...] = ()
+    related: tuple[RelatedPlace, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+    skipped: tuple[Judgement, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The absolute path of its file."""
+        return self.excerpt.path
+
+    @property
+    def resource(self) -> str:
+        """The logical path inside its file."""
+        return self.excerpt.resource
 
     @property
     def region(self) -> Region:
         """Where it points to."""
-        return Region(self.start_line, self.end_line, self.start_column, self.end_column)
+        return self.excerpt.region
+
+    @property
+    def start_line(self) -> int:
+        """Its first line."""
+        return self.excerpt.region.start_line
+
+    @property
+    def end_line(self) -> int:
+        """Its last line."""
+        return self.excerpt.region.end_line
+
+    @property
+    def start_column(self) -> int:
+        """Its first column."""
+        return self.excerpt.region.start_column or 1
+
+    @property
+    def end_column(self) -> int:
+        """The column behind its last one."""
+        return self.excerpt.region.end_column or 1
+
+    @property
+    def snippet(self) -> str:
+        """The text that it points to, "" where that is too long to quote."""
+        return self.excerpt.snippet
+
+    @property
+    def code_block(self) -> tuple[tuple[int, str], ...]:
+        """The lines that a report quotes."""
+        return self.excerpt.code_block
 
 
 class Judged(NamedTuple):
@@ -159,6 +203,8 @@ def _without_collector() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            gc.freeze()  # with the next line: nothing of it is young, so that the collector does not begin with it
+            gc.unfreeze()
             gc.enable()
 
 
@@ -193,8 +239,9 @@ class _Judge:
         self._undecided: dict[Key, list[Judgement]] = {}
         self._passed: dict[Key, Judgement] = {}
         self._failed_at: set[tuple[str, Directive]] = set()
-        self._blocks: dict[tuple[str, str, Directive | None], list[_BlockResult]] = {}
+        self._blocks: dict[tuple[str, str, str], list[_BlockResult]] = {}
         self._raised: set[str] = set()
+        self._excerpts: dict[Directive, Excerpt] = {}
         self._checks: dict[str, BaseNginxCheck] = {check.id: check for check in registry.checks()}
         self.problems: list[Problem] = []
         self.judged: list[Judged] = []
@@ -283,9 +330,9 @@ class _Judge:
             if left:
                 skipped = [judgement for judgement, skip in zip(group, skips) if skip is not None]
                 outcome = self._outcome(key, CheckResult.FAILED, left)
-                yield replace(outcome, judgements=tuple(left), skipped=tuple(skipped))
+                yield outcome._replace(judgements=tuple(left), skipped=tuple(skipped))
             else:
-                yield replace(self._outcome(key, CheckResult.SKIPPED, group, reasons[0]), skipped=tuple(group))
+                yield self._outcome(key, CheckResult.SKIPPED, group, reasons[0])._replace(skipped=tuple(group))
 
     def _undecided_groups(self) -> Iterator[tuple[Key, list[Judgement]]]:
         for key, group in self._undecided.items():
@@ -302,67 +349,68 @@ class _Judge:
     def _outcome(self, key: Key, result: CheckResult, group: Sequence[Judgement], skip_reason: str = "") -> Outcome:
         check = self._checks[key[0]]
         first = group[0]
-        where = self._place_of(key[1] if isinstance(key[1], Directive) else first.cause.directive, first.spot)
-        message, guideline = "", check.guideline
-        related: tuple[RelatedPlace, ...] = ()
-        if isinstance(check, BaseUpstreamCheck):
-            guideline = check.guideline_of(first)
-            if result is not CheckResult.PASSED:
-                message = check.explain(group) + self._original_place(where)
-                related = related_places(group, message)
-        return self._record(
+        directive = key[1] if isinstance(key[1], Directive) else first.cause.directive
+        spot = first.spot
+        excerpt = self._excerpt_of(directive) if spot is None else self._excerpt_of_spot(directive, spot)
+        entity_type = first.connection.block.type if first.connection is not None else "directive"
+        guideline = check.guideline_of(first) if isinstance(check, BaseUpstreamCheck) else check.guideline
+        if result is CheckResult.PASSED or not isinstance(check, BaseUpstreamCheck):
+            return Outcome(check, result, excerpt, "", guideline, first.evaluated_keys, skip_reason, entity_type)
+        source = directive.source if spot is None else spot.source
+        message = check.explain(group) + self._original_place(source, excerpt.region.start_line)
+        return Outcome(
             check,
             result,
-            where.source,
-            (where.start, where.end),
-            where.resource,
+            excerpt,
             message,
             guideline,
             first.evaluated_keys,
             skip_reason,
-            first.connection.block.type if first.connection is not None else "directive",
-            _cause(check, first.cause.directive) if first.spot is None else (first.spot.name,),
-            related,
+            entity_type,
+            _cause(check, first.cause.directive) if spot is None else (spot.name,),
+            related_places(group, message),
         )
 
-    def _place_of(self, directive: Directive, spot: Spot | None) -> _Place:
-        """Where a finding on a directive stands, or on a spot in it or in a script."""
-        source = directive.source
-        resource = self._names[source.id].logical_path(directive)
-        if spot is None:
-            return _Place(source, directive.start, directive.head_end, resource)
-        return _Place(
-            spot.source, spot.start, spot.end, f"{resource}.{spot.name}" if spot.source is source else spot.name
-        )
+    def _excerpt_of(self, directive: Directive) -> Excerpt:
+        """Where a directive stands, without its block."""
+        excerpt = self._excerpts.get(directive)
+        if excerpt is None:
+            source = directive.source
+            resource = self._names[source.id].logical_path(directive)
+            excerpt = self._excerpts[directive] = _excerpt(source, directive.start, directive.head_end, resource)
+        return excerpt
 
-    def _original_place(self, where: _Place) -> str:
+    def _excerpt_of_spot(self, directive: Directive, spot: Spot) -> Excerpt:
+        """Where something in a directive stands, or in a script that it loads."""
+        resource = spot.name
+        if spot.source is directive.source:
+            resource = f"{self._names[directive.source.id].logical_path(directive)}.{spot.name}"
+        return _excerpt(spot.source, spot.start, spot.end, resource)
+
+    def _original_place(self, source: Source, line: int) -> str:
         """Where something of a dump, or of a file that a script writes, stands in the file on the machine."""
-        source = where.source
         if not source.key.startswith("/"):
             return ""
         first = source.position(self._files[source.id].extent[0]).line
-        return f" (line {where.line - first + 1} of {source.key})"
+        return f" (line {line - first + 1} of {source.key})"
 
     def _run_user_checks(self, checks: Sequence[BaseNginxCheck], configuration: Configuration, block: Block) -> None:
         checks = [check for check in checks if check.supports(block.type)]
         if not checks:
             return
         conf = BlockConf(block)
-        where = _Place.of_block(configuration, block, self._names)
+        excerpt = self._excerpt_of_block(configuration, block)
         for check in checks:
-            if not self._should_run(check, where.source.path):
+            if not self._should_run(check, excerpt.path):
                 continue
             try:
-                verdict = cast(
-                    "CheckResult", check.run(where.source.path, conf, where.resource, block.type, {})["result"]
-                )
-                held = _BlockResult(check, verdict, where, block, _texts(check.details), _texts(check.evaluated_keys))
+                verdict = cast("CheckResult", check.run(excerpt.path, conf, excerpt.resource, block.type, {})["result"])
+                held = _BlockResult(check, verdict, excerpt, block, _texts(check.details), _texts(check.evaluated_keys))
             except Exception as error:  # noqa: BLE001  # Checkov logs it; the file counts as not judged
-                self.problems.append(Problem(where.source.path, where.line, _failure(check, error)))
+                self.problems.append(Problem(excerpt.path, excerpt.region.start_line, _failure(check, error)))
                 self._raised.add(check.id)
                 continue
-            directive = block.placed.directive if block.placed is not None else None
-            self._blocks.setdefault((check.id, where.source.id, directive), []).append(held)
+            self._blocks.setdefault((check.id, excerpt.path, excerpt.resource), []).append(held)
 
     def _block_outcomes(self) -> Iterator[Outcome]:
         """One outcome a check and block: failed in any context that no skip covers, else skipped, else passed."""
@@ -373,94 +421,38 @@ class _Judge:
             reasons = [skip.reason for skip in skips if skip is not None]
             held = (left or failed or results)[0]
             skipped = bool(reasons) and not left
-            yield self._record(
+            placed = held.block.placed
+            yield Outcome(
                 held.check,
                 CheckResult.SKIPPED if skipped else held.result,
-                held.where.source,
-                (held.where.start, held.where.end),
-                held.where.resource,
+                held.excerpt,
                 "; ".join(held.details),
                 held.check.guideline,
                 held.evaluated_keys,
                 reasons[0] if skipped else "",
                 held.block.type,
-                _cause(held.check, held.block.placed.directive)
-                if held.block.placed is not None
-                else (held.block.type,),
-                (),
+                _cause(held.check, placed.directive) if placed is not None else (held.block.type,),
             )
+
+    def _excerpt_of_block(self, configuration: Configuration, block: Block) -> Excerpt:
+        """Where a block stands; the outermost one of a file has no directive and is the whole file."""
+        if block.placed is None:
+            source = configuration.main.source
+            return _excerpt(source, *configuration.main.extent, self._names[source.id].in_file(block.type))
+        directive = block.placed.directive
+        resource = self._names[directive.source.id].logical_path(directive)
+        return _excerpt(directive.source, directive.start, directive.end, resource)
 
     def _skip_of_block(self, held: _BlockResult) -> Skip | None:
         placed = held.block.placed
         return self._suppressions.find(held.check.id, [placed.directive, *placed.includes]) if placed else None
-
-    def _record(
-        self,
-        check: BaseNginxCheck,
-        result: CheckResult,
-        source: Source,
-        span: tuple[int, int],
-        resource: str,
-        message: str,
-        guideline: str | None,
-        evaluated_keys: tuple[str, ...],
-        skip_reason: str,
-        entity_type: str,
-        cause: tuple[str, ...],
-        related: tuple[RelatedPlace, ...],
-    ) -> Outcome:
-        start = source.position(span[0])
-        last = source.position(max(span[0], span[1] - 1))
-        lines = range(start.line, min(last.line, start.line + CODE_LINES) + 1)
-        return Outcome(
-            check=check,
-            result=result,
-            path=source.path,
-            start_line=start.line,
-            start_column=start.column,
-            end_line=last.line,
-            end_column=last.column + 1,
-            code_block=tuple((line, _quoted_line(source, line, start)) for line in lines),
-            resource=resource,
-            message=message,
-            guideline=guideline,
-            evaluated_keys=evaluated_keys,
-            skip_reason=skip_reason,
-            entity_type=entity_type,
-            snippet=source.text[span[0] : span[1]] if span[1] - span[0] <= _SNIPPET_LENGTH else "",
-            cause=cause,
-            related=related,
-        )
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a directive stands, or a block: the outermost one of a file has no directive and spans the file."""
-
-    source: Source
-    start: int
-    end: int
-    resource: str
-
-    @property
-    def line(self) -> int:
-        return self.source.position(self.start).line
-
-    @classmethod
-    def of_block(cls, configuration: Configuration, block: Block, names: Mapping[str, ResourceNames]) -> _Place:
-        if block.placed is None:
-            source = configuration.main.source
-            return cls(source, *configuration.main.extent, names[source.id].in_file(block.type))
-        directive = block.placed.directive
-        resource = names[directive.source.id].logical_path(directive)
-        return cls(directive.source, directive.start, directive.end, resource)
 
 
 @dataclass(frozen=True)
 class _BlockResult:
     check: BaseNginxCheck
     result: CheckResult
-    where: _Place
+    excerpt: Excerpt
     block: Block
     details: tuple[str, ...]
     evaluated_keys: tuple[str, ...]
@@ -473,11 +465,21 @@ def _cause(check: BaseNginxCheck, directive: Directive) -> tuple[str, ...]:
     return (directive.name, *(str(arg.lower() if directive.name in FLAGS else arg) for arg in directive.args))
 
 
-def _quoted_line(source: Source, line: int, start: Position) -> str:
-    """A line as a report quotes it; of a very long one, what follows the finding."""
+def _excerpt(source: Source, start: int, end: int, resource: str) -> Excerpt:
+    """What a report quotes of the part of a source between two offsets."""
+    region = Region.of(source, start, end)
+    lines = range(region.start_line, min(region.end_line, region.start_line + CODE_LINES) + 1)
+    code_block = tuple((line, _quoted_line(source, line, region)) for line in lines)
+    snippet = source.text[start:end] if end - start <= _SNIPPET_LENGTH else ""
+    return Excerpt(source.path, region, resource, code_block, snippet)
+
+
+def _quoted_line(source: Source, line: int, region: Region) -> str:
+    """A line as a report quotes it; of a very long one, what follows the start of the region."""
     text = source.line_text(line)
     if len(text) > LINE_LENGTH:
-        text = text[start.column - 1 if line == start.line else 0 :][:LINE_LENGTH]
+        column = region.start_column or 1
+        text = text[column - 1 if line == region.start_line else 0 :][:LINE_LENGTH]
     return text + "\n"
 
 

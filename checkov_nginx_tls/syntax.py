@@ -14,8 +14,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, replace
+from sys import intern
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import crossplane.parser
 
@@ -287,8 +288,7 @@ def _parse(source: Source, neutral: Neutral, start: int) -> ParsedFile:
     """Parse the part of a source whose overlay, neutralised, begins at the offset ``start``."""
     comments: list[Comment] = []
     tokens = _TokenStream(source.path)
-    reading = tokenize(source, neutral.text, neutral.expressions, comments, start)
-    tokens.tokens = ((token, 0, quoted) for token, quoted in reading)
+    tokens.tokens = _tokens(source, neutral.text, neutral.expressions, comments, start, brief=True)
     payload = _crossplane_parse(tokens, onerror=_raise, single=True, comments=False, check_ctx=False, check_args=False)
     conditions = _Conditions([arm._replace(case=_of_file(arm.case, source)) for arm in neutral.arms], start)
     directives = _directives(source, None, payload["config"][0]["parsed"], conditions, start)
@@ -308,7 +308,7 @@ class _Conditions:
         edges = sorted({edge + start for arm in arms for edge in (arm.start, arm.end)})
         open_arms: list[Arm] = []
         waiting = list(reversed(arms))
-        self._from = edges
+        self.edges: Final = edges
         self._cases: list[tuple[Case, ...]] = []
         for edge in edges:
             while open_arms and open_arms[-1].end + start <= edge:
@@ -321,7 +321,7 @@ class _Conditions:
 
     def at(self, offset: int) -> tuple[Case, ...]:
         """The cases of the arms around an offset, outermost first."""
-        index = bisect_right(self._from, offset) - 1
+        index = bisect_right(self.edges, offset) - 1
         return self._cases[index] if index >= 0 else ()
 
 
@@ -329,11 +329,15 @@ class _TokenStream(str):
     """The file name that crossplane hands to its lexer, with our tokens on its back."""
 
     __slots__ = ("tokens",)
-    tokens: Iterator[tuple[Token, int, bool]]
+    tokens: Iterator[tuple[str, int, bool]]
 
 
-def _lex(filename: _TokenStream) -> Iterator[tuple[Token, int, bool]]:
+def _lex(filename: _TokenStream) -> Iterator[tuple[str, int, bool]]:
     return filename.tokens
+
+
+def _analyze(*_args: object, **_options: object) -> None:
+    """Stands for crossplane's checks of contexts and arguments: ``refusals`` has nginx's, and its words for them."""
 
 
 def _raise(error: Exception) -> None:
@@ -341,10 +345,10 @@ def _raise(error: Exception) -> None:
 
 
 # crossplane.parse looks its lexer up among its globals. A copy of the function with globals of its own reads
-# our tokens and leaves crossplane as it is for everybody else in the process.
+# our tokens and leaves crossplane as it is for everybody else in the process. Lines are left out: offsets tell more.
 _crossplane_parse: Final = FunctionType(
     crossplane.parser.parse.__code__,
-    {**vars(crossplane.parser), "lex": _lex},
+    {**vars(crossplane.parser), "lex": _lex, "analyze": _analyze},
     "parse",
     crossplane.parser.parse.__defaults__,
 )
@@ -360,6 +364,20 @@ def tokenize(
     block is one quoted token, as crossplane has it, followed by ``;``. Raises SyntaxProblem where nginx refuses
     the text.
     """
+    for token, _, quoted in _tokens(source, text, expressions, comments, base, brief=False):
+        yield cast("Token", token), quoted
+
+
+def _tokens(
+    source: Source,
+    text: str,
+    expressions: Mapping[str, Expression],
+    comments: list[Comment],
+    base: int,
+    *,
+    brief: bool,
+) -> Iterator[tuple[str, int, bool]]:
+    """Tokens as crossplane has them, see ``tokenize``; where ``brief``, plain arguments are texts without offsets."""
     match_token = _TOKEN.match
     reader = _Reader(source, text, expressions, base)
     statements = _Statements(reader)
@@ -367,25 +385,28 @@ def tokenize(
     while match is not None:
         kind = match.lastgroup or ""
         start, stop = match.span(kind)
-        if kind == "comment":
-            reader.check_length(start, stop, 0 if stop == len(text) else 1)
-            comments.append(Comment(base + start, reader.shown(text[start + 1 : stop]).rstrip("\r")))
-        elif kind == "punctuation":
+        if kind == "punctuation":
             character = text[start]
             if character == "{" and statements.opens_lua():
                 lua_end = reader.end_of_lua(start)
-                yield _token(text[start + 1 : lua_end - 1], start + 1, lua_end - 1), True
+                yield _token(text[start + 1 : lua_end - 1], start + 1, lua_end - 1), 0, True
                 start, stop, character = lua_end - 1, lua_end, ";"
             statements.punctuate(character, start, stop)
-            yield _token(character, start, stop), False
+            yield character if brief else _token(character, start, stop), 0, False
+        elif kind == "comment":
+            reader.check_length(start, stop, 0 if stop == len(text) else 1)
+            comments.append(Comment(base + start, reader.shown(text[start + 1 : stop]).rstrip("\r")))
         elif kind == "unfinished":
             raise reader.unfinished(start)
         else:
             quoted = kind == "quoted"
-            token = reader.parameter(start, stop, quoted=quoted)
-            if statements.first is None:
-                statements.first = token
-            yield token, quoted
+            if brief and statements.first is not None and (word := reader.plain_word(start, stop)) and not quoted:
+                yield word, 0, False
+            else:
+                token = reader.parameter(start, stop, quoted=quoted)
+                if statements.first is None:
+                    statements.first = token
+                yield token, 0, quoted
         match = match_token(text, stop)
     statements.finish()
 
@@ -442,6 +463,11 @@ class _Reader:
         self.base = base
         self.text = text
         self.expressions = expressions
+
+    def plain_word(self, start: int, stop: int) -> str:
+        """The word between two offsets if nginx takes it as it stands, or else ""."""
+        word = self.text[start:stop]
+        return word if stop - start < PARAMETER_LIMIT - 1 and word.isascii() and "\\" not in word else ""
 
     def parameter(self, start: int, stop: int, *, quoted: bool) -> Token:
         """The word or string between two offsets."""
@@ -554,13 +580,15 @@ def _directives(
     directives = []
     for statement in statements:
         first: Token = statement["directive"]
+        args: list[str] = statement["args"]
+        start = base + first.start
         directive = Directive(
             source,
             parent,
-            _text(first),
-            tuple(map(_text, statement["args"])),
-            (base + first.start, base + first.head_stop, base + first.end),
-            conditions.at(base + first.start),
+            intern(str(first)) if first.parts is None else _text(first),
+            tuple([arg if type(arg) is str else _text(arg) for arg in args]),
+            (start, base + first.head_stop, base + first.end),
+            conditions.at(start) if conditions.edges else (),
         )
         block = statement.get("block")
         if block is not None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkov_nginx_tls.templates import FILLER, Case, Neutral, neutralise
+from checkov_nginx_tls.templates import FILLER, Case, Neutral, neutralise, tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -194,3 +194,11 @@ def test_time_grows_with_the_text(unit: str) -> None:
 
     shorter = min(seconds(50_000) for _ in range(2))
     assert seconds(200_000) < 12 * shorter + 0.5
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    st.lists(st.sampled_from([*"{}%<>@$#_ \n\tAbZ-=/!~", "if", "TLS_X", "for", "HOST"]), max_size=12).map("".join),
+)
+def test_where_no_tag_may_be_there_is_none(text: str) -> None:
+    assert tags._may_have_tags(text) or tags._MARK.search(text) is None

@@ -104,8 +104,26 @@ _RUBY: Final = re.compile(
 )
 
 
+_SIGNS: Final = ("{{", "{%", "{#", "<%", "%{", "${")
+_SIGN_PATTERNS: Final = (
+    re.compile("@[A-Z]"),
+    re.compile("%[A-Za-z_]"),
+    re.compile("<[A-Za-z]"),
+    re.compile(r"\n[ \t]*(?:>|\$[A-Z_]|[A-Z][A-Z0-9]*_)"),
+)
+"""What begins a tag, in forms that are found faster than with all alternatives at once."""
+
+
+def _may_have_tags(text: str) -> bool:
+    if any(sign in text for sign in _SIGNS) or any(pattern.search(text) is not None for pattern in _SIGN_PATTERNS):
+        return True
+    return _MARK.match(text) is not None  # the first line, which no line feed precedes
+
+
 def find_tags(text: str) -> list[Tag]:
     """The tags of a text in their order."""
+    if not _may_have_tags(text):
+        return []
     finder = _Finder(text)
     tags: list[Tag] = []
     mark = _MARK.search(text)
