@@ -30,5 +30,5 @@ def dumped_files(text: str) -> list[Region]:
 
 
 def _is_configuration(text: str) -> bool:
-    data = text.encode("utf-8", "surrogateescape")
+    data = text.encode("utf-8", "surrogatepass")
     return any(shows(data) for shows in (starts_like_nginx, shows_main, shows_connections, shows_includes))
