@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.embedded.regions import OpaqueValues, Region, lifted, rewritten, without_fillers
 from checkov_nginx_tls.embedded.yaml_targets import scalar_targets
-from checkov_nginx_tls.formats.keys import object_name, step
+from checkov_nginx_tls.formats.keys import object_name, shortened, step
 from checkov_nginx_tls.formats.shell_variables import choices
 from checkov_nginx_tls.formats.yaml_documents import documents
 from checkov_nginx_tls.templates import FILLER
@@ -100,7 +100,7 @@ def _places(document: Node) -> Iterator[_Place]:
             name = object_name(node)
             path, kind = (name, node.text("kind")) if name else (place.path, place.kind)
             steps = [
-                step(path, key) if key is not None else f"{path}[{' '.join(child.text('name').split()) or index}]"
+                step(path, key) if key is not None else f"{path}[{shortened(child.text('name')) or index}]"
                 for index, (key, child) in enumerate(node.children)
             ]
             pending += [
