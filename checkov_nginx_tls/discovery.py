@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.embedded import embedded_regions, may_embed
 from checkov_nginx_tls.files import NO_CONTENTS, Problem, TooLarge, Unreadable, keep_all, read, walk
+from checkov_nginx_tls.formats.file_names import Format, format_of
 from checkov_nginx_tls.signatures import (
     is_binary,
     is_judged,
@@ -50,6 +51,9 @@ _LEFT_OUT_NAMES: Final = re.compile(
     r"(?i)(?:dockerfile(?:\..*)?|.*\.dockerfile|containerfile|makefile|jenkinsfile|vagrantfile|changelog.*|changes"
     r"|readme.*|license.*|copying|authors|.*[.-]min\..*|.*[.-]lock(?:\..*)?)"
 )
+_STATEMENT: Final = re.compile(rb"(?:[ \t\r\n]|#[^\n]*\n)*[a-z_]+[ \t]+(?:[^\n:;{}]|:(?=\S))*[ \t\r\n]*[;{]")
+"""How a file named like YAML begins that is nginx configuration: with a statement that is no key of a mapping."""
+
 _PROSE: Final = re.compile(r".*\.(?i:txt|text)|[A-Z_-]+")
 
 
@@ -143,8 +147,9 @@ class _Found:
 
     def _take(self, path: str, name: str, data: bytes) -> None:
         """Keep what a file holds of nginx configuration."""
-        is_host = may_embed(name) and not starts_like_nginx(data)
-        if _has_foreign_name(name) and not is_host and not starts_like_nginx(data):
+        is_plain = starts_like_nginx(data) or (format_of(name) is Format.YAML and _STATEMENT.match(data) is not None)
+        is_host = may_embed(name) and not is_plain
+        if _has_foreign_name(name) and not is_host and not is_plain:
             return
         opens_connections = shows_connections(data)
         if is_binary(data):

@@ -7,10 +7,11 @@ import os
 import posixpath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from checkov_nginx_tls.config_maps import text_at
 from checkov_nginx_tls.deployments import UNKNOWN
 from checkov_nginx_tls.files import Problem, Unreadable, read
+from checkov_nginx_tls.formats.containers import config_map_text
 from checkov_nginx_tls.formats.file_names import TEMPLATE_EXTENSIONS
+from checkov_nginx_tls.formats.yaml_documents import documents
 from checkov_nginx_tls.patterns import is_pattern, path_matches
 from checkov_nginx_tls.syntax import Templated, decode, source_id
 
@@ -96,7 +97,7 @@ class IncludeResolver:
         except Unreadable:
             return None
         if key:
-            text = text_at(key, decode(data))
+            text = config_map_text(documents(decode(data)), key)
             data = text.encode("utf-8", "surrogateescape") if text is not None else None
         return TreeFile(self._files.name(real), key, data, real) if data is not None else None
 

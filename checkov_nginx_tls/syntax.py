@@ -41,8 +41,8 @@ _ARM_LIMIT: Final = 32
 # The repetitions are bounded a little above PARAMETER_LIMIT: each costs memory, and nginx refuses what is longer.
 _TOKEN: Final = re.compile(
     r"""
-    [ \t\r\n\U0010fffd]*
-    (?: (?P<word> (?: [^ \t\r\n;{}"'#\\$\U0010fffd] | \\[\s\S] | \$\{? )
+    [ \t\r\n]*
+    (?: (?P<word> (?: [^ \t\r\n;{}"'#\\$] | \\[\s\S] | \$\{? )
                   (?: [^ \t\r\n;{\\$]+ | \\[\s\S] | \$\{? ){0,4200} )
       | (?P<punctuation> [;{}] )
       | (?P<quoted> "[^"\\]*(?:\\[\s\S][^"\\]*){0,4200}" | '[^'\\]*(?:\\[\s\S][^'\\]*){0,4200}' )
@@ -58,7 +58,7 @@ ESCAPE: Final = re.compile(r"""\\(["'\\trn])""")
 _ESCAPED: Final = {"t": "\t", "r": "\r", "n": "\n"}
 _OPAQUE: Final = re.compile("([\U000f0000-\U000ffffd])")
 _NUMBERED: Final = re.compile(r" (?:#\d+|\[.*=\d+\])")
-_PADDING: Final = re.compile(f"{FILLER}*")
+_FILLERS: Final = re.compile(f"{FILLER}+")
 _AFTER_QUOTE: Final = frozenset(" \t\r\n;{)")
 _LUA_BLOCK: Final = "_by_lua_block"
 _LUA_TOKEN: Final = re.compile(
@@ -288,10 +288,12 @@ def _parse(source: Source, neutral: Neutral, start: int) -> ParsedFile:
     """Parse the part of a source whose overlay, neutralised, begins at the offset ``start``."""
     comments: list[Comment] = []
     tokens = _TokenStream(source.path)
-    tokens.tokens = _tokens(source, neutral.text, neutral.expressions, comments, start, brief=True)
+    offsets = _Offsets(neutral.text, start)
+    reader = _Reader(source, neutral.text.replace(FILLER, ""), neutral.expressions, offsets)
+    tokens.tokens = _tokens(reader, comments, brief=True)
     payload = _crossplane_parse(tokens, onerror=_raise, single=True, comments=False, check_ctx=False, check_args=False)
     conditions = _Conditions([arm._replace(case=_of_file(arm.case, source)) for arm in neutral.arms], start)
-    directives = _directives(source, None, payload["config"][0]["parsed"], conditions, start)
+    directives = _directives(source, None, payload["config"][0]["parsed"], conditions, offsets)
     extent = (start, start + len(neutral.text.rstrip()))
     return ParsedFile(source, directives, tuple(comments), extent, neutral.text)
 
@@ -359,27 +361,45 @@ def tokenize(
 ) -> Iterator[tuple[Token, bool]]:
     """Yield ``(token, quoted)`` for every token but comments, which are appended to ``comments``.
 
-    ``text`` is the overlay of the source's text from the offset ``base`` on, and the offsets of tokens are those in
-    it; those of comments are the source's. ``expressions`` are what its opaque characters stand for. A Lua
+    ``text`` is what nginx reads of the source's text from the offset ``base`` on, and the offsets of tokens are those
+    in it; those of comments are the source's. ``expressions`` are what its opaque characters stand for. A Lua
     block is one quoted token, as crossplane has it, followed by ``;``. Raises SyntaxProblem where nginx refuses
     the text.
     """
-    for token, _, quoted in _tokens(source, text, expressions, comments, base, brief=False):
+    for token, _, quoted in _tokens(_Reader(source, text, expressions, _Offsets("", base)), comments, brief=False):
         yield cast("Token", token), quoted
 
 
-def _tokens(
-    source: Source,
-    text: str,
-    expressions: Mapping[str, Expression],
-    comments: list[Comment],
-    base: int,
-    *,
-    brief: bool,
-) -> Iterator[tuple[str, int, bool]]:
+class _Offsets:
+    """Offsets in a source of what is read of it: of the overlay that begins at ``base``, without its FILLERs."""
+
+    def __init__(self, overlay: str, base: int) -> None:
+        self._dropped = [base]
+        self._gaps: list[int] = []
+        for match in _FILLERS.finditer(overlay):
+            self._gaps.append(match.start() + base - self._dropped[-1])
+            self._dropped.append(self._dropped[-1] + match.end() - match.start())
+
+    def of(self, offset: int) -> int:
+        """Where a character stands."""
+        return offset + self._dropped[bisect_right(self._gaps, offset)]
+
+    def behind(self, offset: int) -> int:
+        """Just behind the character in front of an offset."""
+        return self.of(offset - 1) + 1
+
+    def of_statement(self, first: Token) -> tuple[int, int, int]:
+        """Where a statement begins, and what lies behind its head and behind the whole of it."""
+        if self._gaps:
+            return self.of(first.start), self.behind(first.head_stop), self.behind(first.end)
+        base = self._dropped[0]
+        return base + first.start, base + first.head_stop, base + first.end
+
+
+def _tokens(reader: _Reader, comments: list[Comment], *, brief: bool) -> Iterator[tuple[str, int, bool]]:
     """Tokens as crossplane has them, see ``tokenize``; where ``brief``, plain arguments are texts without offsets."""
     match_token = _TOKEN.match
-    reader = _Reader(source, text, expressions, base)
+    text = reader.text
     statements = _Statements(reader)
     match = match_token(text)
     while match is not None:
@@ -395,12 +415,12 @@ def _tokens(
             yield character if brief else _token(character, start, stop), 0, False
         elif kind == "comment":
             reader.check_length(start, stop, 0 if stop == len(text) else 1)
-            comments.append(Comment(base + start, reader.shown(text[start + 1 : stop]).rstrip("\r")))
+            comments.append(Comment(reader.offsets.of(start), reader.shown(text[start + 1 : stop]).rstrip("\r")))
         elif kind == "unfinished":
             raise reader.unfinished(start)
         else:
             quoted = kind == "quoted"
-            if brief and statements.first is not None and (word := reader.plain_word(start, stop)) and not quoted:
+            if brief and statements.first is not None and not quoted and (word := reader.plain_word(start, stop)):
                 yield word, 0, False
             else:
                 token = reader.parameter(start, stop, quoted=quoted)
@@ -458,9 +478,9 @@ def _token(value: str, start: int, stop: int, parts: list[str | Expression] | No
 class _Reader:
     """The values of tokens, and the problems with them, in one source."""
 
-    def __init__(self, source: Source, text: str, expressions: Mapping[str, Expression], base: int) -> None:
+    def __init__(self, source: Source, text: str, expressions: Mapping[str, Expression], offsets: _Offsets) -> None:
         self.source = source
-        self.base = base
+        self.offsets = offsets
         self.text = text
         self.expressions = expressions
 
@@ -473,8 +493,6 @@ class _Reader:
         """The word or string between two offsets."""
         text = self.text
         follower = text[stop : stop + 1]
-        if follower == FILLER:
-            follower = text[_PADDING.match(text, stop).end() :][:1]  # type: ignore[union-attr]  # it always matches
         ending = 1 if follower in (";", "{") else 2  # white space is only noticed with what comes behind it
         if quoted:
             self.check_length(start + 1, stop - 1, ending + 1)
@@ -484,7 +502,6 @@ class _Reader:
         else:
             self.check_length(start, stop, ending)
             value = text[start:stop]
-        value = value.replace(FILLER, "")
         if "\\" in value:
             value = ESCAPE.sub(_unescape, value)
         if self.expressions and _OPAQUE.search(value):
@@ -509,11 +526,11 @@ class _Reader:
         """Refuse what does not fit into nginx's buffer with the ``ending`` bytes that must follow it."""
         if (stop - start) * 4 < PARAMETER_LIMIT:  # a code point has at most four bytes
             return
-        text = self.text[start:stop].replace(FILLER, "")
-        length = len(text.encode("utf-8", "surrogateescape"))
+        length = len(self.text[start:stop].encode("utf-8", "surrogateescape"))
         longest = PARAMETER_LIMIT - ending
         if length > longest:
-            shown = self.source.text[self.base + start : self.base + start + 20]
+            place = self.offsets.of(start)
+            shown = self.source.text[place : place + 20]
             raise self.problem(
                 start,
                 f'too long parameter "{shown}...": it has {length} bytes, and nginx takes at most {longest} here',
@@ -557,7 +574,7 @@ class _Reader:
         """A part of the overlay with its expressions as they are written."""
         if self.expressions:
             text = "".join(self.expressions[part].text if part in self.expressions else part for part in text)
-        return text.replace(FILLER, "")
+        return text.replace(FILLER, "")  # those of an expression inside another format
 
     def problem(self, offset: int, reason: str) -> SyntaxProblem:
         """A reason that stands at an offset."""
@@ -565,7 +582,7 @@ class _Reader:
 
     def line(self, offset: int) -> int:
         """The source's line at an offset."""
-        return self.source.position(self.base + offset).line
+        return self.source.position(self.offsets.of(offset)).line
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -574,25 +591,29 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _directives(
-    source: Source, parent: Directive | None, statements: list[dict[str, Any]], conditions: _Conditions, base: int
+    source: Source,
+    parent: Directive | None,
+    statements: list[dict[str, Any]],
+    conditions: _Conditions,
+    offsets: _Offsets,
 ) -> tuple[Directive, ...]:
-    """The directives of crossplane's statements; ``base`` is the offset in the source at which their text begins."""
+    """The directives of crossplane's statements."""
     directives = []
     for statement in statements:
         first: Token = statement["directive"]
+        places = offsets.of_statement(first)
         args: list[str] = statement["args"]
-        start = base + first.start
         directive = Directive(
             source,
             parent,
             intern(str(first)) if first.parts is None else _text(first),
             tuple([arg if type(arg) is str else _text(arg) for arg in args]),
-            (start, base + first.head_stop, base + first.end),
-            conditions.at(start) if conditions.edges else (),
+            places,
+            conditions.at(places[0]) if conditions.edges else (),
         )
         block = statement.get("block")
         if block is not None:
-            directive.block = _directives(source, directive, block, conditions, base)
+            directive.block = _directives(source, directive, block, conditions, offsets)
         directives.append(directive)
     return tuple(directives)
 

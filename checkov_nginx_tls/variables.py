@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from itertools import product
-from typing import TYPE_CHECKING, Final, Union
+from typing import TYPE_CHECKING, Final, NamedTuple, Union
 
 from checkov_nginx_tls.model import ancestors, rewrite_levels
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.templates import Expression
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from checkov_nginx_tls.model import Block, Configuration, Placed
 
@@ -94,7 +93,7 @@ class Variables:
                 name = directive.args[-1].lstrip("$").lower()
                 texts, complete = self._maps.get((family, name), ([], True))  # arms of a template may each have one
                 more, more_complete = _results(directive.name, block)
-                self._maps[family, name] = [*texts, *more], complete and more_complete
+                self._maps[family, name] = _distinct([*texts, *more]), complete and more_complete
             for text in _regular_expressions(block):
                 for name, rooted in _groups(text):
                     if name:
@@ -142,6 +141,8 @@ class Variables:
             active |= {_IN_MAP}
         elif not texts and (family, name) in self._set:
             texts = [""] if complete else []
+        if len(texts) > _EXPANSION_LIMIT:
+            texts, complete = [], False
         if texts or not complete:
             values = frozenset(value for text in texts for value in self._expand(text, block, active))
             return values if complete else values | {UNKNOWN_VALUE}
@@ -203,31 +204,81 @@ def _regular_expressions(block: Block) -> Iterator[str]:
             yield from placed.directive.args
 
 
-@dataclass(frozen=True, eq=False)
+def _distinct(texts: Iterable[str]) -> list[str]:
+    """Texts without repetitions, and no more of them than it takes to know that they are too many."""
+    found: dict[tuple[object, ...], str] = {}
+    for text in texts:
+        found.setdefault(_identity(text), text)
+        if len(found) > _EXPANSION_LIMIT:
+            break
+    return [*found.values()]
+
+
+def _identity(text: str) -> tuple[object, ...]:
+    return (text, text.parts) if isinstance(text, Templated) else (text,)
+
+
+class _Set(NamedTuple):
+    """A text that ``set`` gives a variable, and the locations in which it does: no more than two of them."""
+
+    text: str
+    locations: list[Block]
+
+
 class _Server:
     """What the rewrite module finds in the locations of one server.
 
-    ``sets`` are the texts that ``set`` gives each variable, ``rewrites`` the arguments of ``rewrite``, those of the
-    server itself included, both with their blocks; ``redirects`` says whether a request may change its location.
+    ``redirects`` says whether a request may change its location.
     """
 
-    sets: dict[str, list[tuple[Block, str]]]
-    rewrites: list[tuple[Block, tuple[str, ...]]]
-    redirects: bool
-
-    @classmethod
-    def of(cls, server: Block) -> _Server:
-        sets: dict[str, list[tuple[Block, str]]] = {}
-        rewrites: list[tuple[Block, tuple[str, ...]]] = []
-        redirects = False
+    def __init__(self, server: Block) -> None:
+        self._sets: dict[str, dict[tuple[object, ...], _Set]] = {}
+        self._unrooted_at: set[Block] = set()
+        self._unrooted = False
+        self.redirects = False
         for block in server.walk():
-            rewrites += _rewrites_in([block])
-            redirects = redirects or any(block.own(name) for name in _INTERNAL_REDIRECTS)
+            self.redirects = self.redirects or any(block.own(name) for name in _INTERNAL_REDIRECTS)
+            for args in _rewrites_in([block]):
+                if len(args) < 2 or not _ROOTED.match(args[1]):
+                    self._unrooted = self._unrooted or args[-1:] != ("break",)
+                    self._unrooted_at.update(_served_by(block))
             for placed in block.own("set") if block is not server else ():
                 args = placed.directive.args
                 if len(args) == 2:
-                    sets.setdefault(args[0].lstrip("$").lower(), []).append((block, args[1]))
-        return cls(sets, rewrites, redirects)
+                    self._add(args[0].lstrip("$").lower(), args[1], _served_by(block)[-1])
+
+    def _add(self, name: str, text: str, location: Block) -> None:
+        known = self._sets.setdefault(name, {})
+        if len(known) <= _EXPANSION_LIMIT:
+            locations = known.setdefault(_identity(text), _Set(text, [])).locations
+            if len(locations) < 2 and location not in locations:
+                locations.append(location)
+
+    def set_elsewhere(self, name: str, but: Block | None) -> list[str]:
+        """The texts that ``set`` gives a variable in its locations, all but one of them."""
+        return [one.text for one in self._sets.get(name, {}).values() if one.locations != [but]]
+
+    def rewrites_to_no_slash(self, levels: Sequence[Block]) -> bool:
+        """Whether a rewrite, that of these blocks or one that goes on elsewhere, may leave a path without a slash."""
+        return self._unrooted or not self._unrooted_at.isdisjoint(levels)
+
+
+class _Effect(NamedTuple):
+    """What the directives of a block do to a variable.
+
+    They leave one of ``texts``, or what there was before unless ``replaces``; ``is_set`` says that the block itself
+    sets it.
+    """
+
+    texts: list[str]
+    replaces: bool
+    is_set: bool
+
+    def on(self, before: list[str]) -> list[str]:
+        """What the variable may be worth behind them."""
+        if self.replaces or not self.texts:
+            return self.texts or before
+        return [*(before or [""]), *self.texts]
 
 
 class _Rewrites:
@@ -235,7 +286,7 @@ class _Rewrites:
 
     def __init__(self) -> None:
         self._servers: dict[Block, _Server] = {}
-        self._conditions: dict[Block, list[Block]] = {}
+        self._effects: dict[tuple[Block, str], _Effect] = {}
 
     def assigned(self, name: str, block: Block) -> tuple[list[str], bool]:
         """The texts that ``set`` may have given a variable, and whether they are all.
@@ -247,17 +298,12 @@ class _Rewrites:
         server = _server_of(block, _SERVERS)
         texts: list[str] = []
         for level in levels:
-            texts = self._set_in(level, name, texts)
-        fixed = any(_sets(level, name) for level in levels if level is not server)
+            texts = self._effect(level, name).on(texts)
+        fixed = any(self._effect(level, name).is_set for level in levels if level is not server)
         if fixed or server is None:
             return texts, fixed
         if server is not block and (self._server(server).redirects or _is_named(block)):
-            passed_by = block.parent if block.type == "http.limit_except" else None
-            elsewhere = [
-                text
-                for one, text in self._server(server).sets.get(name, [])
-                if passed_by is None or (one is not passed_by and not (one.noname and one.parent is passed_by))
-            ]
+            elsewhere = self._server(server).set_elsewhere(name, block.parent if _is_limit(block) else None)
             texts = [*(texts or ([""] if elsewhere else [])), *elsewhere]
         return texts, not any(level.unresolved for level in levels)
 
@@ -265,39 +311,41 @@ class _Rewrites:
         """Whether ``$uri`` does: a rewrite may leave a path without one, which then is part of the host before it."""
         server = _server_of(block, frozenset({"http.server"}))
         levels = rewrite_levels(block)
-        lines = (
-            args
-            for one, args in (self._server(server).rewrites if server is not None else _rewrites_in(levels))
-            if one in levels or (one.noname and one.parent in levels) or args[-1:] != ("break",)
-        )
-        return all(len(args) > 1 and _ROOTED.match(args[1]) for args in lines)
+        if server is not None:
+            return not self._server(server).rewrites_to_no_slash(levels)
+        return all(len(args) > 1 and _ROOTED.match(args[1]) for args in _rewrites_in(levels))
 
     def _server(self, server: Block) -> _Server:
         if server not in self._servers:
-            self._servers[server] = _Server.of(server)
+            self._servers[server] = _Server(server)
         return self._servers[server]
 
-    def _conditions_in(self, level: Block) -> list[Block]:
-        if level not in self._conditions:
-            self._conditions[level] = [inner for inner in level.blocks if inner.type == "http.if"]
-        return self._conditions[level]
-
-    def _set_in(self, level: Block, name: str, before: list[str]) -> list[str]:
-        """What a variable may be worth when the rewrite directives of a block have run."""
-        sets = [placed for placed in level.own("set") if _value_set(placed, name) is not None]
-        last = next((placed for placed in reversed(sets) if not placed.conditions), None)
-        texts = before if last is None else [_value_set(last, name) or ""]
-        perhaps = sets if last is None else sets[sets.index(last) + 1 :]
-        if perhaps:  # a template renders them or not
-            texts = [*(texts or [""]), *(_value_set(placed, name) or "" for placed in perhaps)]
-        for inner in self._conditions_in(level):
-            if last is None or not _stands_before(inner, last):
-                texts = [*(texts or [""]), *_sets(inner, name)] if _sets(inner, name) else texts
-        return texts
+    def _effect(self, level: Block, name: str) -> _Effect:
+        """What the rewrite directives of a block do to a variable, those of its ``if`` blocks among them."""
+        key = (level, name)
+        if key not in self._effects:
+            sets = [placed for placed in level.own("set") if _value_set(placed, name) is not None]
+            last = next((index for index in range(len(sets) - 1, -1, -1) if not sets[index].conditions), None)
+            certain = sets[last] if last is not None else None
+            texts = [_value_set(placed, name) or "" for placed in sets[last or 0 :]]  # a template renders them or not
+            for inner in level.blocks:
+                if inner.type == "http.if" and (certain is None or not _stands_before(inner, certain)):
+                    texts += _sets(inner, name)
+            self._effects[key] = _Effect(_distinct(texts), certain is not None, bool(sets))
+        return self._effects[key]
 
 
-def _rewrites_in(levels: Iterable[Block]) -> Iterator[tuple[Block, tuple[str, ...]]]:
-    yield from ((level, placed.directive.args) for level in levels for placed in level.own("rewrite"))
+def _served_by(block: Block) -> list[Block]:
+    """The block, and the location around it whose requests it serves."""
+    return [block, block.parent] if block.noname and block.parent is not None else [block]
+
+
+def _is_limit(block: Block) -> bool:
+    return block.type == "http.limit_except"
+
+
+def _rewrites_in(levels: Iterable[Block]) -> Iterator[tuple[str, ...]]:
+    yield from (placed.directive.args for level in levels for placed in level.own("rewrite"))
 
 
 def _server_of(block: Block, types: frozenset[str]) -> Block | None:

@@ -28,7 +28,8 @@ from checkov_nginx_tls.analysis import analyse
 from checkov_nginx_tls.bundles import faults
 from checkov_nginx_tls.certificates import read_bundle
 from checkov_nginx_tls.checks import upstream_bundle_expiring
-from checkov_nginx_tls.config_maps import text_at
+from checkov_nginx_tls.formats.containers import config_map_text
+from checkov_nginx_tls.formats.yaml_documents import documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -248,6 +249,13 @@ class TestConfigMaps:
         ca = config_map("ca", ca_pem='{{ .Files.Get "ca.pem" | indent 4 }}')
         assert said(scan(tmp_path, {"proxy.yaml": f"{conf}---\n{ca}---\n{POD}"})) == []
 
+    @pytest.mark.parametrize("tag", ["# {{ .Values.note }}", "{{- if .Values.on }}", "{{ .Values.more }}: b"])
+    def test_a_bundle_in_a_chart_that_is_there_in_full(self, tmp_path: Path, tag: str) -> None:
+        end = "{{- end }}\n" if "if" in tag else ""
+        ca = config_map("ca", ca_pem=INTERMEDIATE.pem).replace("\ndata:\n", f"\n{tag}\ndata:\n") + end
+        conf = config_map("conf", nginx_conf=verified("/run/ca.pem"))
+        assert len(said(scan(tmp_path, {"proxy.yaml": f"{conf}---\n{ca}---\n{POD}"}))) == 1
+
     @pytest.mark.parametrize(
         "manifest",
         [
@@ -262,7 +270,7 @@ class TestConfigMaps:
         ],
     )
     def test_odd_manifests(self, manifest: str) -> None:
-        assert text_at("ConfigMap/a.data[b.pem]", manifest) is None
+        assert config_map_text(documents(manifest), "ConfigMap/a.data[b.pem]") is None
 
 
 # what is judged

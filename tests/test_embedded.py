@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from itertools import zip_longest
 from textwrap import dedent
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -687,6 +688,64 @@ def test_heredocs_are_what_a_shell_reads(body: str) -> None:
         overlay = overlay.replace(character, values[expression.text])
     script = f"unset x; cat <<EOF\ninclude a;\n{body}\nz\nEOF\n"
     assert overlay == subprocess.run(["sh", "-c", script], capture_output=True, check=True, text=True).stdout
+
+
+FOLDED = st.lists(
+    st.sampled_from(["a;", "  b;", "", "   ", "# c", "\td;", "x y", "      ", " z;", "''"]), min_size=1, max_size=8
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    FOLDED,
+    st.sampled_from(["", "2", "-", "+", "2-"]),
+    st.sampled_from([("k: ", 2), ("- ", 2), ("- k: ", 4)]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_folded_scalars_are_what_yaml_reads(lines: list[str], header: str, place: tuple[str, int], end: str) -> None:
+    key, indent = place
+    body = [" " * indent + line if line.strip() else line for line in ["include a;", *lines]]
+    text = end.join([f"{key}>{header}", *body, ""])
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return
+    while not isinstance(value, str):
+        value = value["k"] if isinstance(value, dict) else value[0]
+    (region,) = embedded_regions("a.yaml", text)
+    for line, expected in zip_longest(region.text.strip().split("\n"), value.strip().split("\n")):
+        assert line.split() == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: >\n  include a; # note\n  proxy_pass https://a;\n", "include a; # note   proxy_pass https://a;\n"),
+        ("a: >\n  include a; # note\n\n  proxy_pass https://a;\n", "include a; # note\n  proxy_pass https://a;\n"),
+        ("a: >\n  # note\n    proxy_pass https://a;\n", "# note\n    proxy_pass https://a;\n"),
+        ('a: "include a; # note\n  proxy_pass https://a;"\n', "include a; # note proxy_pass https://a;"),
+    ],
+)
+def test_a_comment_swallows_the_lines_that_are_folded_to_its_own(text: str, expected: str) -> None:
+    (region,) = embedded_regions("a.yaml", text)
+    assert region.text.lstrip() == expected
+
+
+@pytest.mark.parametrize(
+    ("literal", "name", "expected"),
+    [
+        ("nginx.conf=proxy_pass https://a;", "[nginx.conf]", "proxy_pass https://a;"),
+        ("'nginx.conf=proxy_pass \"https://a\";'", "[nginx.conf]", 'proxy_pass "https://a";'),
+        ("""'tls-1="proxy_pass https://a;"'""", ".tls-1", "proxy_pass https://a;"),
+        ('"a.conf=\'proxy_pass \\"https://a\\";\'"', "[a.conf]", 'proxy_pass "https://a";'),
+        ("|-\n    a.conf='\n    proxy_pass https://a;'", "[a.conf]", "proxy_pass https://a;"),
+    ],
+)
+def test_literals_of_kustomizations(literal: str, name: str, expected: str) -> None:
+    text = f"configMapGenerator:\n- name: web\n  literals:\n  - {literal}\n"
+    (region,) = embedded_regions("kustomization.yaml", text)
+    assert region.key == f"configMapGenerator[web].literals{name}"
+    assert region.text.strip() == expected
 
 
 NAMES = st.sampled_from(["a.yaml", "a.yaml.j2", "a.sh", "a.tf", "Dockerfile", "a.conf", ""])

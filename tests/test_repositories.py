@@ -543,6 +543,43 @@ def test_loops_of_two_files_are_not_one(tmp_path: Path) -> None:
     assert [line[:12] for line in verdicts(scan(tmp_path, tree), tmp_path)] == ["01 undecided"]
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('a: "location / { proxy_pass https://b.example.com\\\\\\\n;set $a b;}"\n', 0),  # the ; is escaped
+        ('a: "set $a b\\\\\\\n  c;\n  location / { proxy_pass https://b.example.com; }"\n', 3),
+        ('a: "set $a b\\\\\n  ; location / { proxy_pass https://b.example.com; }"\n', 2),
+    ],
+)
+def test_a_backslash_at_the_end_of_a_quoted_line_escapes_what_yaml_puts_behind_it(
+    tmp_path: Path, text: str, line: int
+) -> None:
+    found = verdicts(scan(tmp_path, {"a.yaml": text}), tmp_path)
+    expected = f"03 failed a.yaml:{line} a:location(/).proxy_pass"
+    assert found == [expected] if line else "invalid number of arguments" in found[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"location / {{ {PASS} }}\n", 1),
+        (f"# nginx: of the proxy\n\nlocation ~ ^/a:b/\n{{\n{PASS} }}\n", 5),
+        (f"proxy_set_header Host $host;\n{PASS}\n", 2),
+        (f'location / {{\nadd_header A "b: c";\n{PASS} }}\n', 3),
+        (f"upstream: 'location / {{ {PASS} }}'\n", 1),
+        (f"a b: {{c: '{PASS}'}}\n", 1),
+    ],
+)
+def test_nginx_in_a_file_named_like_yaml(tmp_path: Path, text: str, line: int) -> None:
+    (found,) = verdicts(scan(tmp_path, {"a.yml": text}), tmp_path)
+    assert found.startswith(f"03 failed a.yml:{line} ")
+
+
+def test_a_broken_nginx_file_named_like_yaml_is_named(tmp_path: Path) -> None:
+    (found,) = verdicts(scan(tmp_path, {"a.yml": f"location / {{ {PASS}\n"}), tmp_path)
+    assert found == 'a.yml:2: unexpected end of file, expecting "}" for "location" of line 1'
+
+
 def test_a_broken_region_is_named(tmp_path: Path) -> None:
     text = """\
         kind: ConfigMap

@@ -121,12 +121,10 @@ def lifted(outer: Region, offsets: list[int], inner: Region) -> Region:
     characters = list(outer.overlay[start:end])
     for character, offset in zip(inner.overlay, offsets[inner.start : inner.end]):
         characters[offset - start] = character
+    used = set(characters)
+    expressions = {one: known[one] for known in (outer.expressions, inner.expressions) for one in known.keys() & used}
     return replace(
-        inner,
-        start=outer.start + start,
-        end=outer.start + end,
-        overlay="".join(characters),
-        expressions={**outer.expressions, **inner.expressions},
+        inner, start=outer.start + start, end=outer.start + end, overlay="".join(characters), expressions=expressions
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.embedded.regions import OpaqueValues, Region, absolute, rewritten
 from checkov_nginx_tls.formats.heredocs import heredocs, without_bodies
@@ -12,7 +13,6 @@ from checkov_nginx_tls.formats.shell_variables import choices, constants, expand
 if TYPE_CHECKING:
     from checkov_nginx_tls.formats.heredocs import Heredoc
 
-_COMMAND_END: Final = re.compile(r";|&&|\|\|")
 _TARGET: Final = re.compile(
     r"""(?x)
     (?: (?<![\d&<>=-])1?>>?\|? [ \t]* | \btee\b (?:[ \t]+-\S+)* [ \t]+ )
@@ -33,6 +33,9 @@ _COPY_EXPANSION: Final = re.compile(
     r"(?s)\\(?P<escaped>.)|\$\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}|\$(?:[A-Za-z_]\w*|[0-9]+|[@*#?$!-])"
 )
 _COPY: Final = re.compile(r"(?i)[ \t]*(?:ONBUILD[ \t]+)?(?:COPY|ADD)[ \t]")
+_HEAD_LIMIT: Final = 1000
+"""Characters that RUN may have in front of a script."""
+
 _RUN_SCRIPT: Final = re.compile(r"(?i)[ \t]*(?:ONBUILD[ \t]+)?RUN[ \t]+(?:--\S+[ \t]+)*")
 
 
@@ -56,37 +59,45 @@ def _regions(text: str, is_dockerfile: bool) -> list[Region]:
             return match["escaped"] or ""
         return values.character(match[0], choices(match[0], variables))
 
+    # A line may have many here-documents: what it says of them is read once.
+    output, copied = cache(_output), cache(_copied)
     regions = []
     for heredoc in found:
         is_copied = is_dockerfile and _COPY.match(heredoc.head) is not None
-        target, expansion = _copied(heredoc) if is_copied else _redirected(heredoc)
+        target = copied(heredoc.head).of(heredoc.word) if is_copied else output(heredoc.command)
         overlay = text[heredoc.start : heredoc.end]
-        if expansion is not None:
-            overlay = rewritten(overlay, expansion, value)
+        if not heredoc.literal and (is_copied or not _is_run(heredoc)):
+            overlay = rewritten(overlay, _COPY_EXPANSION if is_copied else _SHELL_EXPANSION, value)
         key = " ".join((target or heredoc.word).split())
         deployed = absolute(expanded(target, variables))
         regions.append(Region(heredoc.start, heredoc.end, overlay, values.within(overlay), key, deployed, ""))
     return regions
 
 
-def _redirected(heredoc: Heredoc) -> tuple[str, re.Pattern[str] | None]:
-    """Where a command writes a here-document, empty if nowhere, and what the shell expands in it."""
-    begin = 0
-    for separator in _COMMAND_END.finditer(heredoc.head, 0, heredoc.at):
-        begin = separator.end()
-    following = _COMMAND_END.search(heredoc.head, heredoc.at)
-    command = heredoc.head[begin : following.start() if following is not None else len(heredoc.head)]
-    paths = [re.sub("[\"']", "", match["path"]) for match in _TARGET.finditer(command)]
-    target = next((path for path in paths if not path.startswith("/dev/")), "")
-    run = _RUN_SCRIPT.match(heredoc.head)
-    literal = heredoc.literal or (run is not None and run.end() == heredoc.at)
-    return target, None if literal else _SHELL_EXPANSION
+def _output(command: str) -> str:
+    """The file that a command writes, empty if none."""
+    paths = (re.sub("[\"']", "", match["path"]) for match in _TARGET.finditer(command))
+    return next((path for path in paths if not path.startswith("/dev/")), "")
 
 
-def _copied(heredoc: Heredoc) -> tuple[str, re.Pattern[str] | None]:
-    """Where COPY or ADD write a here-document, and what the builder expands in it."""
-    words = [word for word in _COPY.sub("", heredoc.head, count=1).split() if not word.startswith("--")]
-    target = words[-1] if len(words) > 1 else heredoc.word
-    if target.endswith("/") or len(words) > 2:
-        target = f"{target.rstrip('/')}/{heredoc.word}"
-    return target, None if heredoc.literal else _COPY_EXPANSION
+def _is_run(heredoc: Heredoc) -> bool:
+    """Whether a Dockerfile runs it as a script."""
+    return heredoc.at <= _HEAD_LIMIT and _RUN_SCRIPT.fullmatch(heredoc.head, 0, heredoc.at) is not None
+
+
+class _Copy(NamedTuple):
+    """Where COPY or ADD write their here-documents, empty where that has the name of the only one."""
+
+    target: str
+    is_directory: bool
+
+    def of(self, word: str) -> str:
+        """Where one goes."""
+        target = self.target or word
+        return f"{target.rstrip('/')}/{word}" if self.is_directory else target
+
+
+def _copied(head: str) -> _Copy:
+    words = [word for word in _COPY.sub("", head, count=1).split() if not word.startswith("--")]
+    target = words[-1] if len(words) > 1 else ""
+    return _Copy(target, target.endswith("/") or len(words) > 2)

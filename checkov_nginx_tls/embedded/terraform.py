@@ -13,6 +13,9 @@ from checkov_nginx_tls.formats.keys import step
 _DEPTH: Final = 64
 """Blocks inside blocks beyond which keys are not followed."""
 
+_LABELS: Final = 8
+"""Labels of a block that its key names; real ones have two."""
+
 _TOKEN: Final = re.compile(
     r"""(?x)
     (?P<heredoc> <<-?[ \t]*"?(?P<delimiter>[A-Za-z_][\w-]*)"?[ \t\r]*\n )
@@ -108,7 +111,7 @@ class _File:
             block = self.blocks[-1]
             if len(self.blocks) < _DEPTH:
                 path = block.path
-                for label in self.labels or [block.attribute]:
+                for label in self.labels[:_LABELS] or [block.attribute]:
                     path = step(path, label) if label else path
                 block = _Block(path)
             self.blocks.append(block)

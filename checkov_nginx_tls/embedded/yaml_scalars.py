@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.embedded.regions import OpaqueValues, Region, lifted, rewritten, without_fillers
 from checkov_nginx_tls.embedded.yaml_targets import scalar_targets
-from checkov_nginx_tls.formats.keys import object_name, step
+from checkov_nginx_tls.formats.keys import object_name, shortened, step
 from checkov_nginx_tls.formats.shell_variables import choices
 from checkov_nginx_tls.formats.yaml_documents import documents
+from checkov_nginx_tls.templates import FILLER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +43,13 @@ _ESCAPES: Final = {
 }
 """What is not read as it is written in scalars, by their styles."""
 
+_INDICATOR: Final = re.compile(r"\A[^#]*?>[-+]?([1-9])")
+_FIRST_TEXT: Final = re.compile(r"(?m)^( *)[^ \r\n]")
+_STEPS: Final = re.compile(r" *(?:- +)*")
 _NAMED_ESCAPES: Final = dict(zip("0abtnvfreN_LP", "\0\a\b\t\n\v\f\r\x1b\x85\xa0\u2028\u2029"))
+_ASSIGNMENTS: Final = frozenset({"environment", "labels", "literals"})
+"""Sequences of NAME=TEXT: of compose files, and of a kustomization's generators."""
+
 _ASSIGNED: Final = re.compile(r"\s*([\w./-]+)=")
 _COMPOSE_VALUE: Final = re.compile(r"\$(?P<dollar>\$)|\$\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}|\$[A-Za-z_]\w*")
 _SNIPPETS: Final = {
@@ -92,7 +100,7 @@ def _places(document: Node) -> Iterator[_Place]:
             name = object_name(node)
             path, kind = (name, node.text("kind")) if name else (place.path, place.kind)
             steps = [
-                step(path, key) if key is not None else f"{path}[{' '.join(child.text('name').split()) or index}]"
+                step(path, key) if key is not None else f"{path}[{shortened(child.text('name')) or index}]"
                 for index, (key, child) in enumerate(node.children)
             ]
             pending += [
@@ -108,15 +116,19 @@ def _region(text: str, place: _Place) -> Region | None:
     content = text[start:end]
     if ";" not in content and "{" not in content:
         return None
-    path = place.path
-    if place.parent_key in ("environment", "labels") and place.parent.children[0][0] is None:
+    path, style = place.path, place.node.style
+    if place.parent_key in _ASSIGNMENTS and place.parent.children[0][0] is None:
         assigned = _ASSIGNED.match(content)
         if assigned is not None:
+            path = step(path.rpartition("[")[0], assigned[1])
             start += assigned.end()
             content = content[assigned.end() :]
-            path = step(path.rpartition("[")[0], assigned[1])
-    escapes = _ESCAPES.get(place.node.style)
-    overlay = rewritten(content, escapes, _unescaped) if escapes is not None else content
+    if style == ">":
+        overlay = _folded(content, _indentation(text, place.node, content))
+    else:
+        overlay = rewritten(content, _ESCAPES[style], _unescaped) if style in _ESCAPES else content
+    if place.parent_key == "literals":
+        overlay = _without_quotes(overlay)
     return Region(start, end, overlay, {}, path, "", _context(place))
 
 
@@ -133,6 +145,46 @@ def _content(text: str, scalar: Node) -> tuple[int, int]:
         return scalar.end, scalar.end
     last_line = text.rfind("\n", 0, scalar.end) + 1
     return header_end + 1, scalar.end if text[last_line : scalar.end].strip() else last_line
+
+
+def _indentation(text: str, block: Node, content: str) -> int:
+    """How many blanks stand in front of each line of a block scalar's content."""
+    head = text[block.start : text.find("\n", block.start)]
+    indicator = _INDICATOR.search(head)
+    if indicator is None:
+        first = _FIRST_TEXT.search(content)
+        return len(first[1]) if first is not None else 0
+    around = _STEPS.match(text, text.rfind("\n", 0, block.start) + 1, block.start)
+    steps = around[0] if around is not None else ""
+    is_item = not text[len(steps) + text.rfind("\n", 0, block.start) + 1 : block.start].strip()
+    return int(indicator[1]) + (steps.rfind("-") if is_item else len(steps))
+
+
+def _folded(content: str, indent: int) -> str:
+    """What YAML makes of the lines of a folded block scalar: those that begin with a blank are left as they are."""
+    lines = content.split("\n")
+    ends = [*accumulate(len(line) + 1 for line in lines)]
+    characters = list(content)
+    folds = False
+    end = 0
+    for number, line in enumerate(lines):
+        if not line.strip(" \r") and len(line.rstrip("\r")) <= indent:
+            continue
+        is_plain = line[indent : indent + 1] not in (" ", "\t")
+        if folds and is_plain:
+            characters[end - 1] = " " if end == ends[number] - len(line) - 1 else FILLER
+        folds, end = is_plain, ends[number]
+    return "".join(characters)
+
+
+def _without_quotes(overlay: str) -> str:
+    """What Kustomize makes of a literal: it takes quotes off both ends (``strings.Trim`` in ``parseLiteralSource``)."""
+    quotes = f"\"'{FILLER}"
+    end = len(overlay.rstrip())
+    start, end = end - len(overlay[:end].lstrip(quotes)), len(overlay[:end].rstrip(quotes))
+    return (
+        FILLER * start + overlay[start:end] + FILLER * (len(overlay.rstrip()) - end) + overlay[len(overlay.rstrip()) :]
+    )
 
 
 def _unescaped(match: re.Match[str]) -> str:

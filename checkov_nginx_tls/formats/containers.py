@@ -6,9 +6,10 @@ import posixpath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.formats.keys import object_name, step
+from checkov_nginx_tls.formats.yaml_nodes import collections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from checkov_nginx_tls.formats.yaml_nodes import Node
 
@@ -30,6 +31,12 @@ def texts(node: Node) -> Iterator[Text]:
         place = step(object_name(node), part)
         for name, content in node.get(part).children:
             yield Text(name or "", step(place, name or ""), content)
+
+
+def config_map_text(roots: Iterable[Node], key: str) -> str | None:
+    """What a ConfigMap holds at the key of a place (see ``Text``), None where there is none."""
+    config_maps = (node for node in collections(roots) if node.text("kind") == "ConfigMap")
+    return next((text.content.value for node in config_maps for text in texts(node) if text.key == key), None)
 
 
 class Mount(NamedTuple):

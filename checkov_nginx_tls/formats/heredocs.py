@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from itertools import repeat
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
 class Heredoc(NamedTuple):
     """A here-document: ``start`` and ``end`` are the offsets of its lines, without the one that ends it.
 
-    ``head`` is the logical line with the operator, ``at`` the operator's offset in it. A ``literal`` one holds no
-    variables.
+    ``head`` is the logical line with the operator, ``at`` the operator's offset in it, and ``command`` the pipeline
+    there that it is for. A ``literal`` one holds no variables.
     """
 
     head: str
     at: int
+    command: str
     word: str
     literal: bool
     start: int
@@ -28,6 +30,7 @@ class Heredoc(NamedTuple):
 _OPERATOR: Final = re.compile(
     r"""(?x)
     '[^']*' | "[^"\\$]*(?:(?:\\.|\$(?!\())[^"\\$]*)*" | \\. | (?<!\S)\#.* | <<<
+  | (?P<end> ; | && | \|\| )
   | (?P<operator> << ) (?P<dash>-?) [ \t]*
     (?: (?P<quote>["'])(?P<quoted>[^"']+)(?P=quote) | (?P<backslash>\\?)(?P<word>[^\s;&|<>()"'`$\\]+) )
     """
@@ -67,13 +70,26 @@ def heredocs(text: str) -> Iterator[Heredoc]:
     while position < len(text) and (line := _LOGICAL_LINE.match(text, position)) is not None:
         position = line.end()
         head = _CONTINUED.sub(" ", line[0])
-        for match in _OPERATOR.finditer(head) if "<<" in head and not head.lstrip().startswith("#") else ():
+        for match, command in _operators(head) if "<<" in head and not head.lstrip().startswith("#") else ():
             word = match["quoted"] or match["word"]
             end = (dashed if match["dash"] else plain).find(word, position) if word else None
             if end is not None:
                 literal = bool(match["quoted"] or match["backslash"])
-                yield Heredoc(head, match.start(), word, literal, position, end[0])
+                yield Heredoc(head, match.start(), command, word, literal, position, end[0])
                 position = end[1] + 1
+
+
+def _operators(head: str) -> Iterator[tuple[re.Match[str], str]]:
+    """The operators of a line, each with the pipeline that it stands in; those of one share its text."""
+    begin = 0
+    found: list[re.Match[str]] = []
+    for match in _OPERATOR.finditer(head):
+        if match["operator"]:
+            found.append(match)
+        elif match["end"]:
+            yield from zip(found, repeat(head[begin : match.start()]))
+            begin, found = match.end(), []
+    yield from zip(found, repeat(head[begin:]))
 
 
 def without_bodies(text: str, found: Iterable[Heredoc]) -> str:

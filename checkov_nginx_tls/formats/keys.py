@@ -11,11 +11,21 @@ if TYPE_CHECKING:
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
+_LENGTH: Final = 200
+"""Characters of a name that count: real ones are shorter."""
+
+
 def step(prefix: str, name: str) -> str:
     """A path and one more name, in brackets unless it is an identifier."""
+    name = shortened(name)
     if _IDENTIFIER.fullmatch(name) is not None:
         return f"{prefix}.{name}" if prefix else name
-    return f"{prefix}[{' '.join(name.split())}]"
+    return f"{prefix}[{name}]"
+
+
+def shortened(name: str) -> str:
+    """A name as keys show it, with single blanks for its white space."""
+    return " ".join(name[:_LENGTH].split())
 
 
 def object_name(node: Node) -> str:
@@ -23,4 +33,4 @@ def object_name(node: Node) -> str:
     kind, name = node.text("kind"), node.text("metadata", "name")
     if not kind or not (name or node.text("apiVersion")):
         return ""
-    return f"{kind}/{name}" if name else kind
+    return f"{kind[:_LENGTH]}/{name[:_LENGTH]}" if name else kind[:_LENGTH]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from textwrap import dedent
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.formats.yaml_nodes import collections
@@ -50,7 +51,8 @@ _CONTENT: Final = re.compile(r"\n( *)\S")
 def trim_block_scalars(document: Node, text: str, written: str) -> None:
     """Let block scalars end where their content in ``text`` does: tags behind it belong to what comes next.
 
-    Left to the block are tags that close what was opened in it, and those that are indented as its content is.
+    Left to the block are tags that close what was opened in it, and those that are indented as its content is. Its
+    value is then that content as written.
     ``written`` is the text with its tags.
     """
     for collection in collections([document]):
@@ -58,6 +60,7 @@ def trim_block_scalars(document: Node, text: str, written: str) -> None:
             content = _CONTENT.search(text, node.start, node.end) if node.style in ("|", ">") else None
             if content is not None:
                 node.end = _end(node, len(content[1]), text, written)
+                node.value = dedent(written[content.start() + 1 : node.end])
 
 
 def _end(block: Node, indent: int, text: str, written: str) -> int:
