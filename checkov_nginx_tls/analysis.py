@@ -258,7 +258,7 @@ class _Judge:
                 self._judge(check, configuration, found)
         user_checks = [check for check in wanted if not isinstance(check, BaseUpstreamCheck)]
         if user_checks:
-            for block in configuration.root.walk():
+            for block in configuration.blocks:
                 if not block.data:
                     self._run_user_checks(user_checks, configuration, block)
 
@@ -277,10 +277,8 @@ class _Judge:
             ),
             *self._block_outcomes(),
         ]
-        kept = [outcome for outcome in outcomes if self._should_run(outcome.check, outcome.path)]
-        return tuple(
-            sorted(kept, key=lambda one: (one.path, one.start_line, one.start_column, one.check.id, one.resource))
-        )
+        kept = [outcome for outcome in outcomes if self._should_run(outcome.check, outcome.excerpt.path)]
+        return tuple(sorted(kept, key=_order))
 
     def resources(self) -> tuple[tuple[str, str], ...]:
         """The path and the logical path of every block in the files."""
@@ -463,6 +461,11 @@ def _cause(check: BaseNginxCheck, directive: Directive) -> tuple[str, ...]:
     if isinstance(check, BaseUpstreamCheck) and directive.name in PASS_DIRECTIVES and not check.target_is_cause:
         return (directive.name,)
     return (directive.name, *(str(arg.lower() if directive.name in FLAGS else arg) for arg in directive.args))
+
+
+def _order(outcome: Outcome) -> tuple[str, int, int, str, str]:
+    excerpt = outcome.excerpt
+    return excerpt.path, excerpt.region.start_line, outcome.start_column, outcome.check.id, excerpt.resource
 
 
 def _excerpt(source: Source, start: int, end: int, resource: str) -> Excerpt:

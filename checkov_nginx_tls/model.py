@@ -164,6 +164,14 @@ class Block:
             yield block
             block = block.parent if block.type in _INHERITING else None
 
+    def levels_with(self, name: str) -> Iterator[Block]:
+        """Those of ``inheritance`` that have directives of a name themselves."""
+        block: Block | None = self
+        while block is not None and block.type != MAIN:
+            if block.own(name):
+                yield block
+            block = block.parent if block.type in _INHERITING else None
+
     def rendered(self, name: str) -> frozenset[tuple[Case, ...]]:
         """The cases in which a template gives the block itself a directive of that name; see ``shortened``."""
         if name not in self._rendered:
@@ -182,12 +190,8 @@ class Block:
 
         More than one where a template chooses.
         """
-        block: Block | None = self
-        while block is not None and block.type != MAIN:
-            if block.own(name):
-                return block._possible(name, given)  # noqa: SLF001  # a block as well
-            block = block.parent if block.type in _INHERITING else None
-        return _NOBODY
+        block = next(self.levels_with(name), None)
+        return block._possible(name, given) if block is not None else _NOBODY  # noqa: SLF001  # a block as well
 
     def _possible(self, name: str, given: Sequence[Case]) -> Possible:
         """``possible`` in a block that has directives of the name itself."""
@@ -213,8 +217,8 @@ class Block:
         Beyond _SETTING_LIMIT they are not told apart.
         """
         if name not in self._depends:
-            levels = [level.own(name) for level in self.inheritance()]
-            found = {case.construct for own in levels for placed in own for case in placed.conditions}
+            placed = (placed for level in self.levels_with(name) for placed in level.own(name))
+            found = {case.construct for one in placed for case in one.conditions}
             self._depends[name] = frozenset(found if len(found) <= _SETTING_LIMIT else ())
         return self._depends[name]
 
@@ -223,7 +227,7 @@ class Block:
 
         ``rendering`` holds a case of every construct on which it depends whether one of them is there.
         """
-        for block in self.inheritance():
+        for block in self.levels_with(name):
             own = [placed for placed in block.own(name) if may_hold(placed.conditions, rendering)]
             if own:
                 return own
@@ -323,6 +327,11 @@ class Configuration:
     problems: tuple[Problem, ...]
     read: Callable[[str], TreeFile | None]
     now: datetime
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """All its blocks in order, the outermost first."""
+        return tuple(self.root.walk())
 
 
 def assemble(main: ParsedFile, resolver: IncludeResolver, now: datetime) -> Configuration:

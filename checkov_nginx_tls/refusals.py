@@ -43,7 +43,7 @@ _BLOCK_CONTEXTS: Final = {
 
 def refusals(configuration: Configuration) -> Iterator[Problem]:
     """Directives of this package's concern that make nginx refuse the configuration."""
-    for block in configuration.root.walk():
+    for block in configuration.blocks:
         if block.data:
             continue
         context_is_known = configuration.complete or block is not configuration.root

@@ -101,6 +101,8 @@ def is_loopback(address: str) -> bool:
 
 def is_address(host: str) -> bool:
     """Whether a host without port is an IPv4 address or an IPv6 address, in brackets or not."""
+    if not host[-1:].isdigit() and ":" not in host:
+        return False  # most are names, and it takes long to find that out the other way
     try:
         ipaddress.ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host)
     except ValueError:

@@ -143,7 +143,7 @@ def connections(configuration: Configuration) -> tuple[Connection, ...]:
     finder = _Finder(configuration)
     return tuple(
         connection
-        for block in configuration.root.walk()
+        for block in configuration.blocks
         if not block.data
         for connection in finder.connections_of(block)
     )

@@ -84,7 +84,7 @@ class Variables:
         self._captures: dict[str, bool] = {}
         self._set: set[tuple[str, str]] = set()
         self._rewrites = _Rewrites()
-        for block in configuration.root.walk():
+        for block in configuration.blocks:
             lines = (placed.directive.args for placed in block.own("set"))
             self._set.update((block.type.partition(".")[0], args[0].lstrip("$").lower()) for args in lines if args)
             directive = block.placed.directive if block.placed is not None else None

@@ -174,11 +174,10 @@ def _renderings(arms: Mapping[str, Case], given: Sequence[Case]) -> list[tuple[C
 def _deciding(block: Block, name: str) -> tuple[Block, ...]:
     """The levels one of which gives a block its directives of a name: the nearest, unless a template decides."""
     levels: list[Block] = []
-    for level in block.inheritance():
-        if level.own(name):
-            levels.append(level)
-            if level.rendered(name) == {()}:
-                break
+    for level in block.levels_with(name):
+        levels.append(level)
+        if level.rendered(name) == {()}:
+            break
     return tuple(levels)
 
 
@@ -202,9 +201,11 @@ def _unaccounted(
 def _open_blocks(configuration: Configuration, connections: Sequence[Connection]) -> Iterator[tuple[Block, str]]:
     """Blocks in which connections may stand that nobody sees, each with a module's prefix."""
     used = {connection.module.ssl_prefix for connection in connections}
-    for block in configuration.root.walk():
-        family = block.type.partition(".")[0]
+    for block in configuration.blocks:
         bare = block is configuration.root and not configuration.complete
+        if block.data or not (block.unresolved or bare):
+            continue
+        family = block.type.partition(".")[0]
         for prefix in sorted({module.ssl_prefix for module in MODULES if module.family == family}):
-            if not block.data and (block.unresolved or (bare and prefix not in used)):
+            if block.unresolved or prefix not in used:
                 yield block, prefix

@@ -125,7 +125,7 @@ class _OwnNames(NamedTuple):
 
     @classmethod
     def of(cls, configuration: Configuration) -> _OwnNames:
-        servers = (block for block in configuration.root.walk() if block.type == "http.server")
+        servers = (block for block in configuration.blocks if block.type == "http.server")
         lines = (placed.directive.args for block in servers for placed in block.own("server_name"))
         names = {name.lower() for args in lines for name in args}
         ends = {name.lstrip("*") for name in names if name.startswith(("*.", "."))}

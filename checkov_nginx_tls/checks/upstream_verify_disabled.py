@@ -128,7 +128,7 @@ def _unaccounted(
     possible = {connection.possible("verify") for connection in connections}
     accounted = {id(placed) for one in possible for placed in one.directives}
     used = {connection.module.verify for connection in connections}
-    blocks = [block for block in configuration.root.walk() if not block.data]
+    blocks = [block for block in configuration.blocks if not block.data]
     hidden = {
         id(placed)
         for block in blocks
@@ -147,7 +147,7 @@ def _unaccounted(
 
 def _verified_clients(configuration: Configuration) -> Iterator[tuple[Placed, CheckResult]]:
     """Explicit offs of the clients in nginx that verify by default."""
-    for block in configuration.root.walk():
+    for block in configuration.blocks:
         for name, contexts in VERIFIES_BY_DEFAULT.items():
             if block.type in contexts:
                 yield from _offs(block, name)
