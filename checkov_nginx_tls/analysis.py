@@ -75,8 +75,8 @@ class Outcome(NamedTuple):
     ``excerpt`` is where it stands; outcomes of one place share it. ``message`` says what is wrong here and what to do,
     and ``guideline`` is the address of the documentation to read. ``cause`` is what makes the finding the same one
     wherever it moves in its block: the directive's name, and its arguments as nginx decodes them; a pass has none.
-    ``related`` are other places to look at. ``judgements`` are what a rule said of single connections, on which a
-    failed outcome rests, and ``skipped`` those among them that a comment skips.
+    ``judgements`` are what a rule said of single connections, on which a failed outcome rests, and ``skipped`` those
+    among them that a comment skips.
     """
 
     check: BaseNginxCheck
@@ -88,9 +88,14 @@ class Outcome(NamedTuple):
     skip_reason: str
     entity_type: str
     cause: tuple[str, ...] = ()
-    related: tuple[RelatedPlace, ...] = ()
     judgements: tuple[Judgement, ...] = ()
     skipped: tuple[Judgement, ...] = ()
+
+    @property
+    def related(self) -> tuple[RelatedPlace, ...]:
+        """Other places to look at, where it failed or was skipped."""
+        judgements = self.judgements or self.skipped
+        return related_places(judgements, self.message) if judgements else ()
 
     @property
     def path(self) -> str:
@@ -366,7 +371,6 @@ class _Judge:
             skip_reason,
             entity_type,
             _cause(check, first.cause.directive) if spot is None else (spot.name,),
-            related_places(group, message),
         )
 
     def _excerpt_of(self, directive: Directive) -> Excerpt:

@@ -288,14 +288,15 @@ class _Finder:
 def _idle_passes(block: Block) -> set[int]:
     """The ids of passes that serve no request: what answers first, or replaces them, is rendered in any case."""
     answers = {cases for level in rewrite_levels(block) for cases in level.rendered("return")}
+    passes = [placed for placed in block.simple if placed.directive.name in _PASSES and placed.directive.args]
     idle: set[int] = set()
-    for placed in reversed(block.simple):
-        name = placed.directive.name
-        if name in _PASSES and placed.directive.args:
-            if always_holds(answers, placed.conditions):
-                idle.add(id(placed))
-            if name in HANDLERS:
-                answers = shortened({*answers, placed.conditions})
+    if len(passes) == 1 and not answers:
+        return idle
+    for placed in reversed(passes):
+        if always_holds(answers, placed.conditions):
+            idle.add(id(placed))
+        if placed.directive.name in HANDLERS:
+            answers = shortened({*answers, placed.conditions})
     return idle
 
 
