@@ -1,7 +1,7 @@
 """The command ``checkov-nginx-tls``.
 
-Exit codes: Checkov's own for ``scan``; for the others 0 done, 1 changes needed and 2 could not run. Errors are one line
-on standard error.
+Exit codes: Checkov's own for ``scan``; for the others 0 done, 1 findings, or changes needed, and 2 could not run, or could
+not read something. Errors are one line on standard error.
 """
 
 from __future__ import annotations
@@ -51,6 +51,15 @@ def scan(arguments: list[str]) -> int:
 
         register_framework()
         return Checkov(argv=list(arguments)).run() or 0
+
+
+def lint(options: argparse.Namespace) -> int:
+    """Print what a scan finds, without Checkov's start; returns 0, 1 where there is something, or 2."""
+    from checkov_nginx_tls.lint import STANDARD_INPUT, run
+
+    if options.stdin_filename is not None and STANDARD_INPUT not in options.paths:
+        return _error("--stdin-filename needs the path -, which stands for the standard input")
+    return run(options.paths, options.format, options.stdin_filename)
 
 
 def explain(options: argparse.Namespace) -> int:
@@ -187,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     # "scan" never gets here with arguments: argparse would take those that are Checkov's for its own.
     commands.add_parser("scan", help="run checkov with the framework nginx; takes every argument of checkov")
+    _add_lint(commands)
     explanation = commands.add_parser("explain", help="print the text of a rule, or a table of all rules")
     explanation.add_argument("id", nargs="?", metavar="ID", help="CKV_NGINX_CUSTOM_03, or 3")
     explanation.add_argument("--format", choices=("text", "json", "markdown"), default="text")
@@ -239,3 +249,23 @@ def _add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--fail-if-stale", action="store_true", help="write nothing; end with 1 if files would change (for CI)"
     )
     monitoring.set_defaults(run=monitor)
+
+
+def _add_lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    linting = commands.add_parser(
+        "lint",
+        help="print findings one a line, without Checkov's start: for editors, hooks and terminals",
+        description="Judges nginx configuration, and Kubernetes objects in YAML and JSON files, by the same rules and "
+        "with the same skips as scan, but without users' checks, and without what helm, kustomize and Terraform make "
+        "of their files.",
+        epilog="Exit codes: 0 nothing found, 1 findings, 2 something could not be read or judged. Levels: error for "
+        "HIGH, warning for MEDIUM, note for LOW.",
+    )
+    linting.add_argument(
+        "paths", nargs="*", metavar="PATH", default=["."], help="directories, files, or - for the standard input (.)"
+    )
+    linting.add_argument("--format", choices=("text", "json", "sarif", "github"), default="text")
+    linting.add_argument(
+        "--stdin-filename", metavar="PATH", help="which file the standard input is: for names in messages and includes"
+    )
+    linting.set_defaults(run=lint)

@@ -142,10 +142,7 @@ def connections(configuration: Configuration) -> tuple[Connection, ...]:
     """All outbound connections of a configuration in the order of its blocks."""
     finder = _Finder(configuration)
     return tuple(
-        connection
-        for block in configuration.blocks
-        if not block.data
-        for connection in finder.connections_of(block)
+        connection for block in configuration.blocks if not block.data for connection in finder.connections_of(block)
     )
 
 

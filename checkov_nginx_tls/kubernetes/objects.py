@@ -111,13 +111,13 @@ class Objects:
 
     def __init__(self, objects: Iterable[KubernetesObject]) -> None:
         self._by_kind: dict[str, list[KubernetesObject]] = {}
-        for one in objects:
+        for one in sorted(objects, key=lambda one: one.path):  # Checkov lists files as the file system does
             self._by_kind.setdefault(one.kind, []).append(one)
         self._references: dict[str, References[KubernetesObject]] = {}
         self._derived: dict[Callable[[Objects], Any], Any] = {}
 
     def of_kind(self, kind: str) -> tuple[KubernetesObject, ...]:
-        """The objects of a kind, in the order of the scan."""
+        """The objects of a kind, in the order of their files."""
         return tuple(self._by_kind.get(kind, ()))
 
     def named(self, kind: str, name: str, namespace: str, path: str) -> tuple[KubernetesObject, ...]:
