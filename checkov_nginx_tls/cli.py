@@ -153,6 +153,31 @@ def _host_and_port(text: str) -> str:
     return text
 
 
+def export(options: argparse.Namespace) -> int:
+    """Print a document for each outbound TLS connection, or with ``--schema`` what the documents look like.
+
+    2 if something could not be read; what could is printed all the same.
+    """
+    from checkov_nginx_tls import export as exporting
+
+    if options.schema:
+        print(Path(exporting.SCHEMA).read_text(encoding="utf-8"), end="")
+        return 0
+    exported = exporting.export(options.paths or [os.curdir], sys.stdin.buffer)
+    try:
+        for text in exporting.dump(exported.documents, options.format):
+            sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough; Python would complain once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _error("standard output was closed before everything was printed")
+    if not exported.documents:
+        exported.warnings.append("no outbound TLS connection of nginx found")
+    for line in (*exported.warnings, *exported.problems):
+        print(f"{PROGRAM}: {line}", file=sys.stderr)
+    return 2 if exported.problems else 0
+
+
 def _names(name: str, rule: Rule) -> bool:
     """Whether somebody means a rule: by its ID in any case, or by its number alone."""
     number = rule.id.rpartition("_")[2]
@@ -195,6 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     explanation.set_defaults(run=explain)
     _add_monitor(commands)
+    _add_export(commands)
     policies = commands.add_parser("policies-dir", help="print the directory for checkov's --external-checks-dir")
     policies.set_defaults(run=print_policies_directory)
     return parser
@@ -239,3 +265,23 @@ def _add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--fail-if-stale", action="store_true", help="write nothing; end with 1 if files would change (for CI)"
     )
     monitoring.set_defaults(run=monitor)
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    exporting = commands.add_parser(
+        "export",
+        help="print outbound TLS connections as JSON or YAML, for policy engines",
+        description="Print a document for each outbound TLS connection, with the settings that nginx would use for it.",
+        epilog="Exit codes: 0 done, 2 something could not be read; what could is printed all the same.",
+    )
+    exporting.add_argument(
+        "paths", nargs="*", metavar="PATH", help='directories or files, "-" for standard input; "." if there is none'
+    )
+    exporting.add_argument(
+        "--format",
+        choices=("json", "ndjson", "yaml"),
+        default="json",
+        help="an array of documents (the default), a document a line, or YAML documents, as Conftest reads them",
+    )
+    exporting.add_argument("--schema", action="store_true", help="print the JSON Schema of a document instead")
+    exporting.set_defaults(run=export)
