@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.lone_offs import LoneOff
     from checkov_nginx_tls.model import Block, Configuration, Placed
     from checkov_nginx_tls.modules import Module
+    from checkov_nginx_tls.sharing import Verification
     from checkov_nginx_tls.syntax import Directive
     from checkov_nginx_tls.targets import Target
     from checkov_nginx_tls.templates import Case
@@ -333,36 +334,44 @@ class _Users:
         self._conditions: list[Json] = []
         self._index: dict[Connection, int] = {}
         known: dict[Any, int] = {}
+        alike: dict[Any, list[int]] = {}
         for one in users:
             verification = verification_of(one, group)
-            condition = (one.module, verification, changes_together(one))
-            if condition not in known:
-                known[condition] = len(known)
-                self._conditions.append(
-                    {
-                        "module": one.module.nginx_name,
-                        "verifies": verification is not None,
-                        "trusted_certificate": printable(verification.bundle) if verification is not None else "",
-                        "names": sorted(map(_text, verification.names)) if verification is not None else [],
-                        "name_varies_with_target": changes_together(one),
-                    }
-                )
-            self._index[one] = known[condition]
+            kind = (one.module, verification is not None, changes_together(one))
+            index = known.setdefault((kind, verification), len(known))
+            if index == len(self._conditions):
+                self._conditions.append(_condition(one, verification))
+                alike.setdefault(kind, []).append(index)
+            self._index[one] = index
+        # Two of a kind suffice to tell whether any differs from one: thousands of names need not be in every document.
+        self._shown = {index for indexes in alike.values() for index in indexes[:2]}
 
     def seen_by(self, connection: Connection) -> list[Json]:
-        """All of them, with the mark of the connection's own."""
+        """At most two of each kind, and the connection's own, which has a mark."""
         own = self._index.get(connection)
-        return [{**condition, "own": index == own} for index, condition in enumerate(self._conditions)]
+        shown = sorted(self._shown | ({own} if own is not None else set()))
+        return [{**self._conditions[index], "own": index == own} for index in shown]
+
+
+def _condition(connection: Connection, verification: Verification | None) -> Json:
+    return {
+        "module": connection.module.nginx_name,
+        "verifies": verification is not None,
+        "trusted_certificate": printable(verification.bundle) if verification is not None else "",
+        "names": sorted(map(_text, verification.names)) if verification is not None else [],
+        "name_varies_with_target": changes_together(connection),
+    }
 
 
 def _sessions(found: Sequence[Connection]) -> dict[Connection, list[Json]]:
-    """The peers whose TLS sessions each connection may resume, and with which bundles they are verified, in order."""
+    """The peers whose TLS sessions each connection may resume, where they are verified with different bundles."""
     sessions: dict[Connection, list[Json]] = {}
     for (_family, peer), sharing in sorted(resumers(found).items()):
-        bundles = list(dict.fromkeys(one.bundle for one in sharing))
-        for one in sharing:
-            shared = {"peer": printable(peer), "trusted_certificates": list(map(printable, bundles))}
-            sessions.setdefault(one, []).append({**shared, "own": printable(one.bundle)})
+        if len({one.bundle for one in sharing}) > 1:
+            first = printable(sharing[0].bundle)
+            for one in sharing:
+                bundles = {"trusted_certificate": printable(one.bundle), "first_trusted_certificate": first}
+                sessions.setdefault(one, []).append({"peer": printable(peer), **bundles})
     return sessions
 
 

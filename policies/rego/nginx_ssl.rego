@@ -457,7 +457,7 @@ tls_keepalive_cause(group) := {
 
 tls_shares_sessions(connection) if {
 	some session in connection.sessions
-	session.own != session.trusted_certificates[0]
+	session.trusted_certificate != session.first_trusted_certificate
 }
 
 tls_changes_name(connection) if {

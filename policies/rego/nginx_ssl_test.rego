@@ -327,9 +327,9 @@ test_shared_pool_is_a_warning_where_names_go_with_targets if {
 }
 
 test_resumed_sessions_of_another_bundle_are_denied if {
-	session := {"peer": "app:443", "trusted_certificates": ["/a.pem", "/b.pem"], "own": "/b.pem"}
+	session := {"peer": "app:443", "trusted_certificate": "/b.pem", "first_trusted_certificate": "/a.pem"}
 	denied(but({"sessions": [session]})) == {["CKV_NGINX_CUSTOM_07", 9]}
-	denied(but({"sessions": [object.union(session, {"own": "/a.pem"})]})) == set()
+	denied(but({"sessions": [object.union(session, {"trusted_certificate": "/a.pem"})]})) == set()
 }
 
 changing := object.union(shared(null, [own]), {
