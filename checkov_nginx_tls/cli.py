@@ -158,14 +158,15 @@ def export(options: argparse.Namespace) -> int:
 
     2 if something could not be read; what could is printed all the same.
     """
-    from checkov_nginx_tls import export as exporting
+    from checkov_nginx_tls.export.printing import SCHEMA, dump
+    from checkov_nginx_tls.export.reading import read_documents
 
     if options.schema:
-        print(Path(exporting.SCHEMA).read_text(encoding="utf-8"), end="")
+        print(Path(SCHEMA).read_text(encoding="utf-8"), end="")
         return 0
-    exported = exporting.export(options.paths or [os.curdir], sys.stdin.buffer)
+    exported = read_documents(options.paths or [os.curdir], sys.stdin.buffer)
     try:
-        for text in exporting.dump(exported.documents, options.format):
+        for text in dump(exported.documents, options.format):
             sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has seen enough; Python would complain once more when it ends

@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 
 from checkov_nginx_tls.analysis import analyse
 from checkov_nginx_tls.configurations import find_configurations
-from checkov_nginx_tls.documents import documents
-from checkov_nginx_tls.export import SCHEMA
+from checkov_nginx_tls.export.documents import documents
+from checkov_nginx_tls.export.printing import SCHEMA
 from nginx_oracle import Addresses, listener_names, render
 from oracle_scan import write_files
 

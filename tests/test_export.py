@@ -17,8 +17,9 @@ from checkov.common.runners.base_runner import filter_ignored_paths
 from jsonschema import Draft202012Validator
 
 from checkov_nginx_tls.cli import main
-from checkov_nginx_tls.documents import SCHEMA_VERSION
-from checkov_nginx_tls.export import SCHEMA, dump, export
+from checkov_nginx_tls.export.documents import SCHEMA_VERSION
+from checkov_nginx_tls.export.printing import SCHEMA, dump
+from checkov_nginx_tls.export.reading import read_documents
 from checkov_nginx_tls.files import keep_as_checkov
 from checkov_process import DEMO, write
 from rego_engine import VALIDATOR
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 def documents_of(root: Path, files: dict[str, str]) -> list[Document]:
     """The documents of files below a directory, without problems."""
     write(root, files)
-    exported = export([str(root)], io.BytesIO())
+    exported = read_documents([str(root)], io.BytesIO())
     assert exported.problems == []
     for document in exported.documents:
         VALIDATOR.validate(document)
@@ -418,7 +419,7 @@ http { include conf.d/*.conf; }
 # configuration file /etc/nginx/conf.d/app.conf:
 server { location / { proxy_pass https://app.test; } }
 """
-    (document,) = export(["-"], io.BytesIO(dump_of_nginx)).documents
+    (document,) = read_documents(["-"], io.BytesIO(dump_of_nginx)).documents
 
     assert (document["file"], document["line"]) == ("stdin", 5)
     assert document["includes"] == [{"file": "stdin", "line": 3}]
@@ -428,7 +429,7 @@ def test_nothing_is_included_for_standard_input(tmp_path: Path, monkeypatch: pyt
     write(tmp_path, {"tls.conf": "proxy_ssl_verify off;"})
     monkeypatch.chdir(tmp_path)
     text = f"location / {{ include tls.conf; include {tmp_path}/tls.conf; proxy_pass https://app.test; }}"
-    (document,) = export(["-"], io.BytesIO(text.encode())).documents
+    (document,) = read_documents(["-"], io.BytesIO(text.encode())).documents
 
     assert document["missing_includes"] == ["tls.conf", f"{tmp_path}/tls.conf"]
     assert "proxy_ssl_verify" not in document
@@ -441,7 +442,7 @@ def test_several_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         {"a/one.conf": location, "b/one.conf": location, "one.conf": "include two.conf;", "two.conf": location},
     )
     monkeypatch.chdir(tmp_path)
-    found = export(["a", "./b", "one.conf", "two.conf", "a"], io.BytesIO()).documents
+    found = read_documents(["a", "./b", "one.conf", "two.conf", "a"], io.BytesIO()).documents
 
     assert [(one["root"], one["file"], one["configuration"]) for one in found] == [
         ("a", "one.conf", "one.conf"),
@@ -577,7 +578,7 @@ def test_many_connections_to_one_group(tmp_path: Path) -> None:
     text = f"events {{}} http {{ upstream app {{ server 192.0.2.1; keepalive 4; }} server {{\n{locations} }} }}"
     write(tmp_path, {"nginx.conf": text})
     start = time.perf_counter()
-    found = export([str(tmp_path)], io.BytesIO()).documents
+    found = read_documents([str(tmp_path)], io.BytesIO()).documents
 
     assert time.perf_counter() - start < 2
     assert len(json.dumps(found)) < 10_000_000

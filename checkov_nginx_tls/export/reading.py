@@ -1,33 +1,29 @@
-"""The command ``export``: outbound TLS connections as documents for policy engines such as Conftest."""
+"""The documents of what a command's arguments name: directories, files, or standard input."""
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.configurations import find_configurations
-from checkov_nginx_tls.documents import documents
+from checkov_nginx_tls.export.documents import documents
 from checkov_nginx_tls.files import keep_as_checkov
 from checkov_nginx_tls.refusals import refusals
 from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
     from typing import BinaryIO
 
     from checkov_nginx_tls.configurations import Configurations
-    from checkov_nginx_tls.documents import Json
+    from checkov_nginx_tls.export.values import Json
 
 STANDARD_INPUT: Final = "-"
 """The PATH that means standard input."""
 
 _STANDARD_INPUT_FILE: Final = "stdin"
 """What documents and messages call the file that came from there."""
-
-SCHEMA: Final = os.path.join(os.path.dirname(__file__), "export_schema.json")
-"""The JSON Schema of a document."""
 
 
 class Exported(NamedTuple):
@@ -41,7 +37,7 @@ class Exported(NamedTuple):
     warnings: list[str]
 
 
-def export(paths: Sequence[str], standard_input: BinaryIO) -> Exported:
+def read_documents(paths: Sequence[str], standard_input: BinaryIO) -> Exported:
     """Read directories, files and, for "-", standard input; files see one another, as those of a directory do.
 
     Nothing outside the directories, and those of the files, is read. A problem with one path keeps nothing of the
@@ -61,16 +57,6 @@ def export(paths: Sequence[str], standard_input: BinaryIO) -> Exported:
     return exported
 
 
-def dump(found: Sequence[Json], form: str) -> Iterator[str]:
-    """Documents as text, in pieces: an array ("json"), one a line ("ndjson") or YAML documents ("yaml")."""
-    if form == "json":
-        yield json.dumps(found, indent=2) + "\n"
-    elif form == "ndjson":
-        yield from (json.dumps(document) + "\n" for document in found)
-    else:
-        yield from _yaml(found)
-
-
 def _add_standard_input(exported: Exported, data: bytes) -> None:
     """A text that stands for a file alone in a directory: what it includes is not in sight."""
     with tempfile.TemporaryDirectory() as directory:
@@ -88,14 +74,3 @@ def _add(exported: Exported, found: Configurations, root: str, base: str | None 
         shown = os.path.normpath(os.path.join(root, os.path.relpath(path, real_base)))
         exported.problems.append(printable(f"{shown}:{line}: {reason}"))
     exported.warnings.extend(map(printable, found.warnings))
-
-
-def _yaml(found: Iterable[Json]) -> Iterator[str]:
-    import yaml
-
-    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # the fast one, if it was built
-        def ignore_aliases(self, _data: object) -> bool:
-            return True
-
-    for document in found:
-        yield yaml.dump(document, Dumper=Dumper, sort_keys=False, explicit_start=True, width=2**20)
