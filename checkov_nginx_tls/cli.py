@@ -164,7 +164,7 @@ def export(options: argparse.Namespace) -> int:
     if options.schema:
         print(Path(SCHEMA).read_text(encoding="utf-8"), end="")
         return 0
-    exported = read_documents(options.paths or [os.curdir], sys.stdin.buffer)
+    exported = read_documents(options.paths or [os.curdir], _standard_input)
     try:
         for text in dump(exported.documents, options.format):
             sys.stdout.write(text)
@@ -172,11 +172,15 @@ def export(options: argparse.Namespace) -> int:
     except BrokenPipeError:  # whoever reads has seen enough; Python would complain once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _error("standard output was closed before everything was printed")
-    if not exported.documents:
+    if not exported.documents and not exported.problems:
         exported.warnings.append("no outbound TLS connection of nginx found")
     for line in (*exported.warnings, *exported.problems):
         print(f"{PROGRAM}: {line}", file=sys.stderr)
     return 2 if exported.problems else 0
+
+
+def _standard_input() -> bytes:
+    return sys.stdin.buffer.read() if sys.stdin is not None else b""  # it may be closed
 
 
 def _names(name: str, rule: Rule) -> bool:

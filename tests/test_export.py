@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from checkov_nginx_tls.cli import main
 from checkov_nginx_tls.export.documents import SCHEMA_VERSION
 from checkov_nginx_tls.export.printing import SCHEMA, dump
 from checkov_nginx_tls.export.reading import read_documents
-from checkov_nginx_tls.files import keep_as_checkov
+from checkov_nginx_tls.files import SIZE_LIMIT, keep_as_checkov
 from checkov_process import DEMO, write
 from rego_engine import VALIDATOR
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 def documents_of(root: Path, files: dict[str, str]) -> list[Document]:
     """The documents of files below a directory, without problems."""
     write(root, files)
-    exported = read_documents([str(root)], io.BytesIO())
+    exported = read_documents([str(root)], bytes)
     assert exported.problems == []
     for document in exported.documents:
         VALIDATOR.validate(document)
@@ -419,7 +420,7 @@ http { include conf.d/*.conf; }
 # configuration file /etc/nginx/conf.d/app.conf:
 server { location / { proxy_pass https://app.test; } }
 """
-    (document,) = read_documents(["-"], io.BytesIO(dump_of_nginx)).documents
+    (document,) = read_documents(["-"], lambda: dump_of_nginx).documents
 
     assert (document["file"], document["line"]) == ("stdin", 5)
     assert document["includes"] == [{"file": "stdin", "line": 3}]
@@ -429,7 +430,7 @@ def test_nothing_is_included_for_standard_input(tmp_path: Path, monkeypatch: pyt
     write(tmp_path, {"tls.conf": "proxy_ssl_verify off;"})
     monkeypatch.chdir(tmp_path)
     text = f"location / {{ include tls.conf; include {tmp_path}/tls.conf; proxy_pass https://app.test; }}"
-    (document,) = read_documents(["-"], io.BytesIO(text.encode())).documents
+    (document,) = read_documents(["-"], text.encode).documents
 
     assert document["missing_includes"] == ["tls.conf", f"{tmp_path}/tls.conf"]
     assert "proxy_ssl_verify" not in document
@@ -442,7 +443,7 @@ def test_several_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         {"a/one.conf": location, "b/one.conf": location, "one.conf": "include two.conf;", "two.conf": location},
     )
     monkeypatch.chdir(tmp_path)
-    found = read_documents(["a", "./b", "one.conf", "two.conf", "a"], io.BytesIO()).documents
+    found = read_documents(["a", "./b", "one.conf", "two.conf", "a"], bytes).documents
 
     assert [(one["root"], one["file"], one["configuration"]) for one in found] == [
         ("a", "one.conf", "one.conf"),
@@ -483,9 +484,31 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_printed(
     assert [one["file"] for one in json.loads(out)] == ["a.conf"]
     assert err == [
         'checkov-nginx-tls: nginx/b.conf:1: unexpected end of file, expecting "}" for "location" of line 1',
+        "checkov-nginx-tls: gone: there is no such file or directory",
         'checkov-nginx-tls: c.conf:1: "proxy_pass" directive is not allowed here',
-        "checkov-nginx-tls: gone:1: the file does not exist",
     ]
+
+
+def test_what_is_no_file_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    with open("large.conf", "wb") as file:
+        file.truncate(SIZE_LIMIT + 1)
+
+    assert read_documents(["pipe", "large.conf", "-"], bytes).problems == [
+        'pipe: not a regular file: write "-" and give its content on standard input',
+        "large.conf: larger than 16 MB",
+        "standard input: nothing came",
+    ]
+    assert read_documents(["-"], lambda: b"#" * (SIZE_LIMIT + 1)).problems == ["standard input: larger than 16 MB"]
+
+
+def test_a_closed_standard_input_is_no_traceback() -> None:
+    command = f"{shlex.quote(sys.executable)} -m checkov_nginx_tls export - <&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "[]\n")
+    assert done.stderr == "checkov-nginx-tls: standard input: nothing came\n"
 
 
 def test_names_and_values_that_no_terminal_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -578,7 +601,7 @@ def test_many_connections_to_one_group(tmp_path: Path) -> None:
     text = f"events {{}} http {{ upstream app {{ server 192.0.2.1; keepalive 4; }} server {{\n{locations} }} }}"
     write(tmp_path, {"nginx.conf": text})
     start = time.perf_counter()
-    found = read_documents([str(tmp_path)], io.BytesIO()).documents
+    found = read_documents([str(tmp_path)], bytes).documents
 
     assert time.perf_counter() - start < 2
     assert len(json.dumps(found)) < 10_000_000

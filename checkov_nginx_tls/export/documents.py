@@ -18,11 +18,11 @@ from checkov_nginx_tls.export.settings import Setting, Settings
 from checkov_nginx_tls.export.shared import Groups, sessions
 from checkov_nginx_tls.lone_offs import lone_offs
 from checkov_nginx_tls.modules import MODULES
-from checkov_nginx_tls.printable import printable
 from checkov_nginx_tls.resources import ResourceNames
 from checkov_nginx_tls.sharing import changes_together, keepalive_of, sets_in_ifs
 from checkov_nginx_tls.suppressions import Suppressions
 from checkov_nginx_tls.targets import Transport
+from checkov_nginx_tls.texts import printable
 from checkov_nginx_tls.upstreams import Flag, bundle_of, connections, verification_elsewhere
 
 if TYPE_CHECKING:

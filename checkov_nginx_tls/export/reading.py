@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov_nginx_tls.configurations import find_configurations
 from checkov_nginx_tls.export.documents import documents
-from checkov_nginx_tls.files import keep_as_checkov
+from checkov_nginx_tls.files import SIZE_LIMIT, keep_as_checkov
 from checkov_nginx_tls.refusals import refusals
 from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import BinaryIO
 
     from checkov_nginx_tls.configurations import Configurations
     from checkov_nginx_tls.export.values import Json
@@ -37,7 +36,7 @@ class Exported(NamedTuple):
     warnings: list[str]
 
 
-def read_documents(paths: Sequence[str], standard_input: BinaryIO) -> Exported:
+def read_documents(paths: Sequence[str], standard_input: Callable[[], bytes]) -> Exported:
     """Read directories, files and, for "-", standard input; files see one another, as those of a directory do.
 
     Nothing outside the directories, and those of the files, is read. A problem with one path keeps nothing of the
@@ -47,9 +46,11 @@ def read_documents(paths: Sequence[str], standard_input: BinaryIO) -> Exported:
     files: list[str] = []
     for path in dict.fromkeys(paths):
         if path == STANDARD_INPUT:
-            _add_standard_input(exported, standard_input.read())
+            _add_standard_input(exported, standard_input())
         elif os.path.isdir(path):
             _add(exported, find_configurations(path, keep=keep_as_checkov), path)
+        elif (problem := _unfit(path)) is not None:
+            exported.problems.append(printable(f"{path}: {problem}"))
         else:
             files.append(path)
     if files:
@@ -57,8 +58,25 @@ def read_documents(paths: Sequence[str], standard_input: BinaryIO) -> Exported:
     return exported
 
 
+def _unfit(path: str) -> str | None:
+    """Why a file is not read, None if it is."""
+    if not os.path.exists(path):
+        return "there is no such file or directory"
+    if not os.path.isfile(path):
+        return f'not a regular file: write "{STANDARD_INPUT}" and give its content on standard input'
+    return _too_large(os.path.getsize(path))
+
+
+def _too_large(size: int) -> str | None:
+    return f"larger than {SIZE_LIMIT // 1024 // 1024} MB" if size > SIZE_LIMIT else None
+
+
 def _add_standard_input(exported: Exported, data: bytes) -> None:
     """A text that stands for a file alone in a directory: what it includes is not in sight."""
+    problem = _too_large(len(data)) if data.strip() else "nothing came"
+    if problem is not None:
+        exported.problems.append(f"standard input: {problem}")
+        return
     with tempfile.TemporaryDirectory() as directory:
         with open(os.path.join(directory, _STANDARD_INPUT_FILE), "wb") as file:
             file.write(data)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.export.values import place
 from checkov_nginx_tls.modules import FLAGS
-from checkov_nginx_tls.printable import printable
 from checkov_nginx_tls.syntax import Templated
+from checkov_nginx_tls.texts import printable
 from checkov_nginx_tls.upstreams import Flag, flag
 
 if TYPE_CHECKING:

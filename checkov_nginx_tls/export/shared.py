@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from checkov_nginx_tls.export.values import place, text
-from checkov_nginx_tls.printable import printable
 from checkov_nginx_tls.sharing import (
     changes_together,
     is_local,
@@ -15,6 +14,7 @@ from checkov_nginx_tls.sharing import (
     users_of_groups,
     verification_of,
 )
+from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

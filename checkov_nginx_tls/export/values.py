@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from checkov_nginx_tls.printable import printable
 from checkov_nginx_tls.targets import Transport, is_address, name_in
+from checkov_nginx_tls.texts import printable
 from checkov_nginx_tls.variables import Unfixed, constant
 
 if TYPE_CHECKING:
