@@ -2,7 +2,8 @@
 
 A fenced block of language `sh` is run by `sh -eu` in the copy's directory; the blocks share that directory and
 nothing else. An HTML comment on the line above a block says what is special about it: `<!-- exit: 1 -->` the exit
-code that it ends with, `<!-- not run: REASON -->` why it is left out.
+code that it ends with, `<!-- needs: PROGRAM, exit: 1 -->` a program without which it is left out as well, and
+`<!-- not run: REASON -->` why it always is.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(
-    r"(?:^<!-- (?:exit: (?P<code>\d+)|not run: (?P<reason>[^\n]+?)) -->\n)?^```sh\n(?P<text>.*?)^```$",
+    r"(?:^<!-- (?:(?:needs: (?P<program>[\w-]+), )?exit: (?P<code>\d+)|not run: (?P<reason>[^\n]+?)) -->\n)?"
+    r"^```sh\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
-COMMENT = re.compile(r"^<!-- (?:exit|not run)\b", re.MULTILINE)
+COMMENT = re.compile(r"^<!-- (?:exit|needs|not run)\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,15 @@ def blocks_of(readme: str) -> list[Block]:
     matches = list(BLOCK.finditer(readme))
     if sum(bool(match["code"] or match["reason"]) for match in matches) != len(COMMENT.findall(readme)):
         raise ValueError("README.md: an exit or not-run comment does not stand on the line above a sh block")
-    return [Block(match["text"], int(match["code"] or 0), match["reason"] or "") for match in matches]
+    return [Block(match["text"], int(match["code"] or 0), _why_not(match)) for match in matches]
+
+
+def _why_not(match: re.Match[str]) -> str:
+    """Why a block is not run, "" if it is."""
+    program = match["program"]
+    if program is not None and shutil.which(program) is None:
+        return f"{program} is not here"
+    return match["reason"] or ""
 
 
 def copy_repository(target: Path) -> None:

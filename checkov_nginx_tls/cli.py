@@ -1,7 +1,7 @@
 """The command ``checkov-nginx-tls``.
 
-Exit codes: Checkov's own for ``scan``; for the others 0 done, 1 findings, or changes needed, and 2 could not run, or could
-not read something. Errors are one line on standard error.
+Exit codes: Checkov's own for ``scan``; for the others 0 done, 1 findings or changes needed, 2 could not run or could not
+read something. Errors are one line on standard error.
 """
 
 from __future__ import annotations
@@ -162,6 +162,36 @@ def _host_and_port(text: str) -> str:
     return text
 
 
+def export(options: argparse.Namespace) -> int:
+    """Print a document for each outbound TLS connection, or with ``--schema`` what the documents look like.
+
+    2 if something could not be read; what could is printed all the same.
+    """
+    from checkov_nginx_tls.export.printing import SCHEMA, dump
+    from checkov_nginx_tls.export.reading import read_documents
+
+    if options.schema:
+        print(Path(SCHEMA).read_text(encoding="utf-8"), end="")
+        return 0
+    exported = read_documents(options.paths or [os.curdir], _standard_input)
+    try:
+        for text in dump(exported.documents, options.format):
+            sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough; Python would complain once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _error("standard output was closed before everything was printed")
+    if not exported.documents and not exported.problems:
+        exported.warnings.append("no outbound TLS connection of nginx found")
+    for line in (*exported.warnings, *exported.problems):
+        print(f"{PROGRAM}: {line}", file=sys.stderr)
+    return 2 if exported.problems else 0
+
+
+def _standard_input() -> bytes:
+    return sys.stdin.buffer.read() if sys.stdin is not None else b""  # it may be closed
+
+
 def _names(name: str, rule: Rule) -> bool:
     """Whether somebody means a rule: by its ID in any case, or by its number alone."""
     number = rule.id.rpartition("_")[2]
@@ -205,6 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     explanation.set_defaults(run=explain)
     _add_monitor(commands)
+    _add_export(commands)
     policies = commands.add_parser("policies-dir", help="print the directory for checkov's --external-checks-dir")
     policies.set_defaults(run=print_policies_directory)
     return parser
@@ -269,3 +300,23 @@ def _add_lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--stdin-filename", metavar="PATH", help="which file the standard input is: for names in messages and includes"
     )
     linting.set_defaults(run=lint)
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    exporting = commands.add_parser(
+        "export",
+        help="print outbound TLS connections as JSON or YAML, for policy engines",
+        description="Print a document for each outbound TLS connection, with the settings that nginx would use for it.",
+        epilog="Exit codes: 0 done, 2 something could not be read; what could is printed all the same.",
+    )
+    exporting.add_argument(
+        "paths", nargs="*", metavar="PATH", help='directories or files, "-" for standard input; "." if there is none'
+    )
+    exporting.add_argument(
+        "--format",
+        choices=("json", "ndjson", "yaml"),
+        default="json",
+        help="an array of documents (the default), a document a line, or YAML documents, as Conftest reads them",
+    )
+    exporting.add_argument("--schema", action="store_true", help="print the JSON Schema of a document instead")
+    exporting.set_defaults(run=export)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SIZE_LIMIT: Final = 16 * 1024 * 1024
 """Bytes beyond which a file is left out, and the scan says so."""
 
+_TRUE: Final = frozenset({"y", "yes", "t", "true", "on", "1"})
+"""Values of variables that Checkov takes for true."""
+
 _OPEN_FLAGS: Final = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -57,6 +60,17 @@ NO_CONTENTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 def keep_all(_directory: str, _names: list[str]) -> None:
     """A path filter that leaves nothing out."""
+
+
+def keep_as_checkov(_directory: str, names: list[str]) -> None:
+    """A path filter that leaves out what Checkov's scans do: hidden names, and directories of dependencies.
+
+    Like Checkov it heeds the variables CKV_IGNORED_DIRECTORIES and CKV_IGNORE_HIDDEN_DIRECTORIES
+    (``checkov.common.runners.base_runner``, which costs a second to import).
+    """
+    ignored = os.environ.get("CKV_IGNORED_DIRECTORIES", "node_modules,.terraform,.serverless").split(",")
+    hidden = os.environ.get("CKV_IGNORE_HIDDEN_DIRECTORIES", "True").lower() in _TRUE
+    names[:] = [name for name in names if name not in ignored and not (hidden and name.startswith("."))]
 
 
 class ScannedFiles:

@@ -47,6 +47,11 @@ class Module:
         """The directive that names the bundle of trusted CA certificates: empty unless set."""
         return f"{self.ssl_prefix}_trusted_certificate"
 
+    @property
+    def nginx_name(self) -> str:
+        """What nginx calls the module: "ngx_http_proxy_module"."""
+        return self.page.rpartition("/")[2].partition(".")[0]
+
     def url(self, directive: str) -> str:
         """The directive's place in nginx's documentation."""
         return f"{DOCUMENTATION}{self.page}#{directive}"

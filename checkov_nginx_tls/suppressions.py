@@ -78,6 +78,12 @@ class Suppressions:
                 return skip
         return None
 
+    def covering(self, directives: Sequence[Directive]) -> list[Skip]:
+        """The skips of all checks that cover one of the directives, for each check the closest around it, by ID."""
+        ids = sorted({check_id for check_id, _source in self._coverage})
+        found = (self.find(check_id, directives) for check_id in ids)
+        return [skip for skip in found if skip is not None]
+
     def unused(self) -> Sequence[Skip]:
         """Skips that skipped nothing, in the order of the files' comments."""
         return [skip for skip in self._all if skip not in self._used]

@@ -190,22 +190,23 @@ def is_named_by_address(connection: Connection) -> bool:
     )
 
 
-def idle_verification(found: Sequence[Connection]) -> dict[Connection, Placed]:
-    """Connections that miss verification turned on for them in vain, with the directive that is in vain.
+def verification_elsewhere(found: Sequence[Connection]) -> Iterator[tuple[Connection, Placed, bool]]:
+    """Directives that turn verification on beside connections that miss it, and do not do so for them.
 
-    It belongs to another module than the one that passes the requests on, or to a connection that does not speak
-    TLS because its switch is not on; and no TLS connection uses it.
+    Such a directive belongs to another module than the one that passes the requests on, or to a connection that does
+    not speak TLS because its switch is not on. With each, whether any TLS connection uses it.
     """
     used = {id(one.verify) for one in found if one.handles and one.transport is not Transport.PLAINTEXT}
-    idle: dict[Connection, Placed] = {}
     for one in found:
-        if not one.handles:
-            continue
-        for name in _verification_meant(one):
+        for name in _verification_meant(one) if one.handles else ():
             placed = one.block.scope.effective(name, one.placed.conditions)
-            if flag(placed) is Flag.ON and placed is not None and id(placed) not in used:
-                idle[one] = placed
-    return idle
+            if flag(placed) is Flag.ON and placed is not None:
+                yield one, placed, id(placed) in used
+
+
+def idle_verification(found: Sequence[Connection]) -> dict[Connection, Placed]:
+    """Connections that miss verification turned on for them in vain, with the directive that is in vain."""
+    return {one: placed for one, placed, used in verification_elsewhere(found) if not used}
 
 
 def _verification_meant(connection: Connection) -> list[str]:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
 from checkov_nginx_tls.checks.rule import Rule
-from checkov_nginx_tls.modules import DOCUMENTATION, GRPC, HTTP_PROXY
-from checkov_nginx_tls.targets import Transport, may_be
-from checkov_nginx_tls.upstreams import Flag, flag
+from checkov_nginx_tls.modules import DOCUMENTATION, GRPC
+from checkov_nginx_tls.sharing import (
+    KEEPING_MODULES,
+    changes_together,
+    in_one_case,
+    is_local,
+    keepalive_of,
+    keeps,
+    resumers,
+    sets_in_ifs,
+    speaking_tls,
+    users_of_groups,
+    verification_of,
+)
+from checkov_nginx_tls.targets import Transport
 from checkov_nginx_tls.variables import constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration, Placed
     from checkov_nginx_tls.upstreams import Connection, Group
-    from checkov_nginx_tls.variables import Value
-
-_KEEPING_MODULES: Final = (HTTP_PROXY, GRPC)
-"""Modules that leave connections in a group's pool (``u->keepalive``). What the request says of ``Connection`` does
-not matter: the upstream's answer decides."""
 
 
 class UpstreamConnectionShared(BaseUpstreamCheck):
@@ -105,9 +111,9 @@ http {
     def judge(self, configuration: Configuration, connections: Sequence[Connection]) -> Iterator[Judgement]:
         """See BaseUpstreamCheck."""
         del configuration
-        relevant = [one for one in connections if one.handles and one.transport is not Transport.PLAINTEXT]
+        relevant = speaking_tls(connections)
         failed: set[int] = set()
-        shared = [*_shared_connections(relevant), *_shared_sessions(relevant, _literal_peers(connections))]
+        shared = [*_shared_connections(relevant), *_shared_sessions(connections)]
         for judgement in [*shared, *_changing_names(relevant)]:
             failed.add(id(judgement.connection))
             yield judgement
@@ -153,28 +159,19 @@ def _keys(connection: Connection) -> tuple[str, ...]:
 
 
 def _shared_connections(relevant: Sequence[Connection]) -> Iterator[Judgement]:
-    users: dict[Group, list[Connection]] = {}
-    for connection in relevant:
-        for group in connection.groups:
-            users.setdefault(group, []).append(connection)
-    for group, sharing in users.items():
+    for group, sharing in users_of_groups(relevant).items():
         keepalive = _shared_keepalive(group)
         if keepalive is not None:
-            certain = set(_differing(group, [one for one in sharing if not _changes_together(one)]))
+            certain = set(_differing(group, [one for one in sharing if not changes_together(one)]))
             for connection in _differing(group, sharing):
                 result = CheckResult.FAILED if connection in certain else CheckResult.UNKNOWN
                 yield Judgement(result, keepalive, connection, _keys(connection))
 
 
-def _changes_together(connection: Connection) -> bool:
-    """Whether name and target depend on the request, so that each target may always be used with one name."""
-    return connection.fixed_name is not None and len(connection.names) > 1 and len(connection.targets) > 1
-
-
 def _differing(group: Group, sharing: Sequence[Connection]) -> Iterator[Connection]:
     """Verified connections that may be handed one that was opened under other conditions, and those that open it."""
-    conditions = {one: _verification_of(one, group) for one in sharing}
-    keepers = [one for one in sharing if one.module in _KEEPING_MODULES]
+    conditions = {one: verification_of(one, group) for one in sharing}
+    keepers = [one for one in sharing if one.module in KEEPING_MODULES]
     verified = [one for one in sharing if one.is_verified]
     # grpc can only use what grpc keeps: "no connection data found for keepalive http2 connection".
     kept = {conditions[one] for one in keepers}
@@ -190,93 +187,31 @@ def _changing_names(relevant: Sequence[Connection]) -> Iterator[Judgement]:
     """Connections to a group that keeps them, with names that change from request to request."""
     for connection in relevant:
         placed = connection.fixed_name
-        if placed is None or not connection.is_verified or connection.module not in _KEEPING_MODULES:
+        if placed is None or not connection.is_verified or connection.module not in KEEPING_MODULES:
             continue
-        names = {_in_one_case(name) for name in connection.names}
+        names = {in_one_case(name) for name in connection.names}
         constants = all(constant(name) is not None for name in names)
         if len(names) > 1 and constants and any(map(_keeps_connections, connection.groups)):
-            # An if that sets the name has a local pool of its own, for it is a location to nginx.
-            one_pool = any(map(_shared_keepalive, connection.groups)) or not _sets_in_ifs(connection)
-            certain = connection.transport is Transport.TLS and one_pool and not _changes_together(connection)
+            one_pool = any(map(_shared_keepalive, connection.groups)) or not sets_in_ifs(connection)
+            certain = connection.transport is Transport.TLS and one_pool and not changes_together(connection)
             result = CheckResult.FAILED if certain else CheckResult.UNKNOWN
             yield Judgement(result, placed, connection, ("keepalive", placed.directive.name))
 
 
-def _sets_in_ifs(connection: Connection) -> bool:
-    return any(inner.type == "http.if" and inner.own("set") for inner in connection.block.scope.blocks)
-
-
 def _keeps_connections(group: Group) -> bool:
     """``keepalive 32 local`` is the default of groups since 1.29.7."""
-    own = group.block.own("keepalive")[-1:]
-    return not own or _keeps(own[0])
-
-
-def _keeps(keepalive: Placed) -> bool:
-    args = keepalive.directive.args
-    return bool(args) and bool(args[0].lstrip("0"))
+    keepalive = keepalive_of(group)
+    return keepalive is None or keeps(keepalive)
 
 
 def _shared_keepalive(group: Group) -> Placed | None:
-    for placed in group.block.own("keepalive")[-1:]:
-        if _keeps(placed) and "local" not in placed.directive.args:
-            return placed
-    return None
+    keepalive = keepalive_of(group)
+    return keepalive if keepalive is not None and keeps(keepalive) and not is_local(keepalive) else None
 
 
-def _verification_of(connection: Connection, group: Group) -> tuple[object, ...]:
-    """What nginx verifies on connections to the group: a name in the target is the group's."""
-    if connection.verification is not Flag.ON:
-        return ("unverified",)
-    names = connection.names if connection.fixed_name is not None else {(group.name,)}
-    return (connection.bundle, frozenset(map(_in_one_case, names)))
-
-
-def _in_one_case(name: Value) -> Value:
-    """X509_check_host compares names without case."""
-    return tuple(part.lower() if isinstance(part, str) else part for part in name)
-
-
-def _shared_sessions(relevant: Sequence[Connection], literal: AbstractSet[tuple[str, str]]) -> Iterator[Judgement]:
-    peers: dict[tuple[str, str], list[Connection]] = {}
-    for connection in relevant:
-        opens = connection.is_verified and connection.names != {()}  # an empty name is refused every time
-        if opens and flag(connection.setting("session_reuse")) is not Flag.OFF:
-            for peer in _session_peers(connection, literal):
-                peers.setdefault(peer, []).append(connection)
-    for sharing in peers.values():
+def _shared_sessions(connections: Sequence[Connection]) -> Iterator[Judgement]:
+    for sharing in resumers(connections).values():
         first = sharing[0].bundle
         for connection in sharing:
             if connection.bundle != first:
                 yield Judgement(CheckResult.FAILED, connection.placed, connection, _keys(connection))
-
-
-def _session_peers(connection: Connection, literal: AbstractSet[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The peers whose sessions a connection may use, those among them that a client can choose."""
-    hosts = connection.tls_hosts
-    fixed = _peers(connection, hosts)
-    if "$" not in connection.target:
-        return fixed
-    chosen = {
-        peer for peer in literal if peer[0] == connection.module.family and any(may_be(host, peer[1]) for host in hosts)
-    }
-    return chosen | (fixed & literal)
-
-
-def _literal_peers(connections: Sequence[Connection]) -> set[tuple[str, str]]:
-    """Those that nginx keeps sessions for: groups, and hosts written literally anywhere (``ngx_http_upstream_add``).
-
-    A host from a variable that is one of them is that one; another lives no longer than its request.
-    """
-    groups = {(one.module.family, group.name) for one in connections for group in one.groups}
-    hosts = (_peers(one, [target.host for target in one.targets]) for one in connections if "$" not in one.target)
-    return groups.union(*hosts)
-
-
-def _peers(connection: Connection, hosts: Iterable[Value]) -> set[tuple[str, str]]:
-    """Hosts with their ports, or names of groups, as nginx compares them, each with its family."""
-    texts = map(constant, hosts)
-    peers = {text.lower() for text in texts if text is not None}
-    if connection.module.tls_scheme == "https://":
-        peers = {peer.removesuffix(":443") for peer in peers}
-    return {(connection.module.family, peer) for peer in peers}

@@ -16,15 +16,15 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     remedy,
 )
 from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
-from checkov_nginx_tls.modules import HTTP_PROXY, MODULES, VERIFIES_BY_DEFAULT
-from checkov_nginx_tls.syntax import Templated
+from checkov_nginx_tls.lone_offs import lone_offs
+from checkov_nginx_tls.modules import HTTP_PROXY, VERIFIES_BY_DEFAULT
 from checkov_nginx_tls.targets import Transport
-from checkov_nginx_tls.upstreams import Flag, flag
+from checkov_nginx_tls.upstreams import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from checkov_nginx_tls.model import Block, Configuration, Placed
+    from checkov_nginx_tls.model import Configuration
     from checkov_nginx_tls.upstreams import Connection
 
 
@@ -83,8 +83,9 @@ server {
             if result is not None and connection.verify is not None:
                 cause = connection.placed if result is CheckResult.PASSED else connection.verify
                 yield Judgement(result, cause, connection, (connection.module.verify,))
-        for cause, result in [*_unaccounted(configuration, connections), *_verified_clients(configuration)]:
-            yield Judgement(result, cause, None, (cause.directive.name,))
+        for off in lone_offs(configuration, connections):
+            result = CheckResult.FAILED if off.certain else CheckResult.UNKNOWN
+            yield Judgement(result, off.placed, None, (off.placed.directive.name,))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
@@ -119,53 +120,3 @@ def _judge(connection: Connection) -> CheckResult | None:
     if verification is Flag.OFF and connection.transport is Transport.TLS:
         return CheckResult.FAILED
     return CheckResult.UNKNOWN
-
-
-def _unaccounted(
-    configuration: Configuration, connections: Sequence[Connection]
-) -> Iterator[tuple[Placed, CheckResult]]:
-    """Explicit offs that may be in effect for connections outside the scanned tree, and for none inside."""
-    possible = {connection.possible("verify") for connection in connections}
-    accounted = {id(placed) for one in possible for placed in one.directives}
-    used = {connection.module.verify for connection in connections}
-    blocks = [block for block in configuration.blocks if not block.data]
-    hidden = {
-        id(placed)
-        for block in blocks
-        if block.unresolved
-        for name in _verify_directives(block)
-        for placed in block.possible(name).directives
-    }
-    for block in blocks:
-        bare = block is configuration.root and not configuration.complete
-        for name in _verify_directives(block):
-            for off, result in _offs(block, name):
-                reaches_unknown = id(off) in hidden or (bare and name not in used)
-                if id(off) not in accounted and reaches_unknown:
-                    yield off, result
-
-
-def _verified_clients(configuration: Configuration) -> Iterator[tuple[Placed, CheckResult]]:
-    """Explicit offs of the clients in nginx that verify by default."""
-    for block in configuration.blocks:
-        for name, contexts in VERIFIES_BY_DEFAULT.items():
-            if block.type in contexts:
-                yield from _offs(block, name)
-
-
-def _offs(block: Block, name: str) -> Iterator[tuple[Placed, CheckResult]]:
-    """A block's own directives that turn a flag off, or perhaps do where a template decides."""
-    own = block.own(name)
-    if not any(placed.conditions for placed in own):
-        own = own[-1:]
-    for placed in own:
-        value = flag(placed)
-        if value is Flag.OFF:
-            yield placed, CheckResult.FAILED if len(own) == 1 and not placed.conditions else CheckResult.UNKNOWN
-        elif value is Flag.UNDECIDED and any(isinstance(arg, Templated) for arg in placed.directive.args):
-            yield placed, CheckResult.UNKNOWN
-
-
-def _verify_directives(block: Block) -> list[str]:
-    family = block.type.partition(".")[0]
-    return sorted({module.verify for module in MODULES if module.family == family})
