@@ -161,9 +161,11 @@ def _keys(connection: Connection) -> tuple[str, ...]:
 def _shared_connections(relevant: Sequence[Connection]) -> Iterator[Judgement]:
     for group, sharing in users_of_groups(relevant).items():
         keepalive = _shared_keepalive(group)
-        if keepalive is not None:
-            certain = set(_differing(group, [one for one in sharing if not changes_together(one)]))
-            for connection in _differing(group, sharing):
+        if keepalive is not None and any(one.is_verified for one in sharing):
+            differing = list(_differing(group, sharing))
+            steady = [one for one in sharing if not changes_together(one)]
+            certain = set(differing if len(steady) == len(sharing) else _differing(group, steady))
+            for connection in differing:
                 result = CheckResult.FAILED if connection in certain else CheckResult.UNKNOWN
                 yield Judgement(result, keepalive, connection, _keys(connection))
 
