@@ -248,6 +248,7 @@ class _Judge:
         self._raised: set[str] = set()
         self._excerpts: dict[Directive, Excerpt] = {}
         self._checks: dict[str, BaseNginxCheck] = {check.id: check for check in registry.checks()}
+        self._rules = {name: check for name, check in self._checks.items() if isinstance(check, BaseUpstreamCheck)}
         self.problems: list[Problem] = []
         self.judged: list[Judged] = []
 
@@ -350,14 +351,14 @@ class _Judge:
         return self._suppressions.find(check_id, places)
 
     def _outcome(self, key: Key, result: CheckResult, group: Sequence[Judgement], skip_reason: str = "") -> Outcome:
-        check = self._checks[key[0]]
+        check = self._rules[key[0]]
         first = group[0]
         directive = key[1] if isinstance(key[1], Directive) else first.cause.directive
         spot = first.spot
         excerpt = self._excerpt_of(directive) if spot is None else self._excerpt_of_spot(directive, spot)
         entity_type = first.connection.block.type if first.connection is not None else "directive"
-        guideline = check.guideline_of(first) if isinstance(check, BaseUpstreamCheck) else check.guideline
-        if result is CheckResult.PASSED or not isinstance(check, BaseUpstreamCheck):
+        guideline = check.guideline_of(first)
+        if result is CheckResult.PASSED:
             return Outcome(check, result, excerpt, "", guideline, first.evaluated_keys, skip_reason, entity_type)
         source = directive.source if spot is None else spot.source
         message = check.explain(group) + self._original_place(source, excerpt.region.start_line)

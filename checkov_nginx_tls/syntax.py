@@ -376,7 +376,7 @@ class _Offsets:
     def __init__(self, overlay: str, base: int) -> None:
         self._dropped = [base]
         self._gaps: list[int] = []
-        for match in _FILLERS.finditer(overlay):
+        for match in _FILLERS.finditer(overlay) if FILLER in overlay else ():
             self._gaps.append(match.start() + base - self._dropped[-1])
             self._dropped.append(self._dropped[-1] + match.end() - match.start())
 
