@@ -258,6 +258,26 @@ def test_arms_of_a_template_are_undecided(tmp_path: Path) -> None:
     assert document["proxy_ssl_verify"] is document["proxy_ssl_trusted_certificate"] is document["verified"] is None
 
 
+def test_lists_that_a_template_makes_are_undecided(tmp_path: Path) -> None:
+    text = """location / {
+    proxy_pass https://app.test;
+    {% if old %}
+    proxy_ssl_protocols TLSv1.1; proxy_ssl_protocols TLSv1.2;
+    proxy_ssl_conf_command CipherString {{ ciphers }};
+    {% endif %}
+}
+"""
+    (document,) = documents_of(tmp_path, {"app.conf.j2": text})
+
+    assert nginx_keys(document) == {"proxy_ssl_protocols": None, "proxy_ssl_conf_command": None}
+    command = {"name": "CipherString", "value": None, "file": "app.conf.j2", "line": 5}
+    assert document["undecided"] == {
+        "proxy_ssl_protocols": ["TLSv1.1 TLSv1.2", None],
+        "proxy_ssl_conf_command": [[command], []],
+    }
+    assert document["origins"]["proxy_ssl_protocols"] == {"file": "app.conf.j2", "line": 4}
+
+
 def test_a_default_of_a_template_is_a_value(tmp_path: Path) -> None:
     text = "location / { proxy_pass https://app.test; proxy_ssl_verify {{ verify | default('off') }}; }"
     (document,) = documents_of(tmp_path, {"app.conf.j2": text})
