@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 pytest.importorskip("regopy", reason="no Rego engine here: install regopy")
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures" / "rules").glob("*/*_*"))
-_RANDOM_CASES = int(os.environ.get("REGO_RANDOM_CASES", "500"))
+_RANDOM_CASES = int(os.environ.get("REGO_RANDOM_CASES", "200"))
 
 _TABLE: list[tuple[str, Text, Mapping[str, Text]]] = [
     *((case.name, case.config, case.files) for case in CASES),
@@ -111,7 +111,7 @@ def test_on_the_cases_of_the_oracle(
 
 
 @pytest.mark.fuzz
-@settings(max_examples=_RANDOM_CASES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=_RANDOM_CASES, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=cases())
 def test_on_random_configurations(policy: Policy, certificates: Certificates, case: Case) -> None:
     config, files = case.render()
