@@ -15,7 +15,7 @@ from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls import __version__, sarif
 from checkov_nginx_tls.analysis import analyse
-from checkov_nginx_tls.files import walk
+from checkov_nginx_tls.files import keep_as_checkov, walk
 from checkov_nginx_tls.findings import findings
 from checkov_nginx_tls.places import Region
 from checkov_nginx_tls.repository_paths import RepositoryPaths
@@ -107,7 +107,7 @@ def _judged(root: str | None, files: Sequence[str], contents: Mapping[str, bytes
     """What is found below a directory and in files: in nginx configuration, and in Kubernetes objects."""
     from checkov_nginx_tls.kubernetes.file_findings import judge_files
 
-    analysis = analyse(root, files, keep=keep, contents=contents, base=os.getcwd())
+    analysis = analyse(root, files, keep=keep_as_checkov, contents=contents, base=os.getcwd())
     paths = RepositoryPaths(root)
     names = dict.fromkeys([*(_names(root) if root is not None else ()), *map(os.path.realpath, files)])
     objects = judge_files(names, paths, contents)
@@ -127,16 +127,9 @@ def _unjudged(problem: Problem, paths: RepositoryPaths) -> Unjudged:
     return Unjudged(problem.path, problem.line, printable(problem.reason), file, paths.uri(problem.path))
 
 
-def keep(_directory: str, names: list[str]) -> None:
-    """Leave out of ``names`` what Checkov's scans leave out, by the same environment variables."""
-    left_out = os.environ.get("CKV_IGNORED_DIRECTORIES", "node_modules,.terraform,.serverless").split(",")
-    hidden_too = os.environ.get("CKV_IGNORE_HIDDEN_DIRECTORIES", "true").lower() in ("y", "yes", "t", "true", "on", "1")
-    names[:] = [name for name in names if name not in left_out and not (hidden_too and name.startswith("."))]
-
-
 def _names(directory: str) -> Iterator[str]:
     """The real paths of the files below a directory that are looked at; what cannot be listed is a problem already."""
-    for parent, names in walk(os.path.realpath(directory), keep, lambda _error: None):
+    for parent, names in walk(os.path.realpath(directory), keep_as_checkov, lambda _error: None):
         yield from (path for path in (os.path.join(parent, name) for name in names) if not os.path.islink(path))
 
 

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from checkov.common.runners.base_runner import filter_ignored_paths
 from jsonschema import Draft202012Validator
 
 from checkov_nginx_tls.cli import main
 from checkov_nginx_tls.export.documents import SCHEMA_VERSION
 from checkov_nginx_tls.export.printing import SCHEMA, dump
 from checkov_nginx_tls.export.reading import read_documents
-from checkov_nginx_tls.files import SIZE_LIMIT, keep_as_checkov
+from checkov_nginx_tls.files import SIZE_LIMIT
 from checkov_process import DEMO, write
 from rego_engine import VALIDATOR
 
@@ -258,6 +257,26 @@ def test_arms_of_a_template_are_undecided(tmp_path: Path) -> None:
     assert document["proxy_ssl_verify"] is document["proxy_ssl_trusted_certificate"] is document["verified"] is None
 
 
+def test_lists_that_a_template_makes_are_undecided(tmp_path: Path) -> None:
+    text = """location / {
+    proxy_pass https://app.test;
+    {% if old %}
+    proxy_ssl_protocols TLSv1.1; proxy_ssl_protocols TLSv1.2;
+    proxy_ssl_conf_command CipherString {{ ciphers }};
+    {% endif %}
+}
+"""
+    (document,) = documents_of(tmp_path, {"app.conf.j2": text})
+
+    assert nginx_keys(document) == {"proxy_ssl_protocols": None, "proxy_ssl_conf_command": None}
+    command = {"name": "CipherString", "value": None, "file": "app.conf.j2", "line": 5}
+    assert document["undecided"] == {
+        "proxy_ssl_protocols": ["TLSv1.1 TLSv1.2", None],
+        "proxy_ssl_conf_command": [[command], []],
+    }
+    assert document["origins"]["proxy_ssl_protocols"] == {"file": "app.conf.j2", "line": 4}
+
+
 def test_a_default_of_a_template_is_a_value(tmp_path: Path) -> None:
     text = "location / { proxy_pass https://app.test; proxy_ssl_verify {{ verify | default('off') }}; }"
     (document,) = documents_of(tmp_path, {"app.conf.j2": text})
@@ -453,13 +472,6 @@ def test_several_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_checkov_leaves_out_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ["nginx.conf", ".git", ".hidden.conf", "node_modules", ".terraform", "vendor", "conf.d"]
-    expected = list(names)
-    filter_ignored_paths(str(tmp_path), expected, None)
-    kept = list(names)
-    keep_as_checkov(str(tmp_path), kept)
-    assert kept == expected
-
     location = "location / { proxy_pass https://app.test; }"
     found = documents_of(tmp_path, {"a.conf": location, ".git/b.conf": location, "node_modules/x/c.conf": location})
     assert [one["file"] for one in found] == ["a.conf"]

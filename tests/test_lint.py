@@ -16,7 +16,8 @@ import pytest
 from checkov.common.runners.base_runner import filter_ignored_paths
 
 from checkov_nginx_tls.cli import main
-from checkov_nginx_tls.lint import keep, lint
+from checkov_nginx_tls.files import keep_as_checkov
+from checkov_nginx_tls.lint import lint
 from checkov_nginx_tls.runner import Runner
 from checkov_process import DEMO, NGINX_CONF, write
 from kubernetes_scan import scan
@@ -305,7 +306,7 @@ def test_it_leaves_out_what_checkov_leaves_out(environment: dict[str, str], monk
     names = ["a", ".git", "node_modules", ".terraform", "vendor", "build", ".hidden.conf", "x.conf"]
     ours, theirs = list(names), list(names)
 
-    keep("/x", ours)
+    keep_as_checkov("/x", ours)
     filter_ignored_paths("/x", theirs, None)
 
     assert ours == theirs

@@ -99,7 +99,7 @@ class _Describer:
         if not all(used for _placed, used in self._elsewhere.get(connection, [])):
             return True
         wants_bundle = connection.verification is Flag.ON and connection.loads_bundle
-        return wants_bundle and not all(map(bundle_of, connection.possible("trusted_certificate")))
+        return wants_bundle and "" in connection.possible("trusted_certificate").answers(bundle_of)
 
     def _key(self, placed: Placed) -> tuple[Any, ...]:
         directive = placed.directive
@@ -111,13 +111,12 @@ class _Describer:
         module = connection.module
         placed = connection.placed
         missing = _missing_includes(connection.block)
-        settings = self._settings.of(module, connection.block.scope, placed.conditions, hidden=bool(missing))
-        settings.append(Setting(module.pass_directive, printable(connection.target), placed))
+        settings = self._settings.of(connection, hidden=bool(missing))
+        settings.append(Setting(module.pass_directive, printable(connection.target), (placed,)))
         elsewhere = self._elsewhere.get(connection, [])
         keepalives = map(keepalive_of, connection.groups)
         causes = [
-            *(one.placed for one in settings if one.placed is not None),
-            *connection.settings("conf_command"),
+            *(one for setting in settings for one in setting.placed),
             *(one for one, _used in elsewhere),
             *(one for one in keepalives if one is not None),
         ]
@@ -154,10 +153,9 @@ class _Describer:
         """A directive that turns verification off, without a connection."""
         name = off.placed.directive.name
         client = _client(off.block, name)
-        setting = Setting(name, "off", off.placed)
+        setting = Setting(name, "off", (off.placed,))
         if not off.certain:
-            texts = (one if one is None else " ".join(one.directive.args) for one in off.block.possible(name))
-            setting = Setting(name, None, off.placed, tuple(text and printable(text) for text in texts))
+            setting = Setting(name, None, (off.placed,), tuple(map(_written, off.block.possible(name).directives)))
         return {
             **self._head(off.placed, client.module, off.block),
             "pass_directive": None,
@@ -275,8 +273,12 @@ def _undecided_transport(connection: Connection) -> Json:
 
 def _origins(settings: Sequence[Setting]) -> Json:
     """Where the directives stand, those included whose empty value means the same as none."""
-    found = {one.name: values.place(one.placed.directive) for one in settings if one.placed is not None}
+    found = {one.name: values.place(one.placed[0].directive) for one in settings if one.placed}
     return dict(sorted(found.items()))
+
+
+def _written(placed: Placed | None) -> str | None:
+    return None if placed is None else printable(" ".join(placed.directive.args))
 
 
 def _missing_includes(block: Block) -> list[str]:

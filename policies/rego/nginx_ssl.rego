@@ -72,7 +72,9 @@ deny contains tls_finding(connection, "04", cause, text) if {
 deny contains tls_finding(connection, "05", cause, text) if {
 	some connection in tls_connections
 	connection.transport == "tls"
-	command := tls_store_command(connection)
+	tls_store_is_replaced(connection)
+	some commands in tls_commands(connection)
+	command := tls_store_command(commands)
 	cause := tls_command_cause(connection, command)
 	not tls_skipped(connection, "05", cause)
 	text := concat("", [
@@ -209,11 +211,11 @@ warn contains tls_doubt(connection, "03", cause, text) if {
 
 warn contains tls_doubt(connection, "05", cause, text) if {
 	some connection in tls_connections
-	connection.transport == null
-	command := tls_store_command(connection)
-	cause := tls_command_cause(connection, command)
+	tls_store_may_be_replaced(connection)
+	cause := tls_cause(connection, connection.pass_directive)
 	not tls_skipped(connection, "05", cause)
-	text := concat("", ["whether ", command.name, " replaces certificates", tls_for(connection), tls_depends])
+	directive := tls_directive(connection, "conf_command")
+	text := concat("", ["whether ", directive, " replaces certificates", tls_for(connection), tls_depends])
 }
 
 warn contains tls_doubt(connection, "06", cause, text) if {
@@ -353,17 +355,53 @@ tls_what_counts(connection) := text if {
 	])
 }
 
-# 05. An empty name is refused every time, whatever the store.
+# 05. An empty name is refused every time, whatever the store. Where a template decides, each of the lists that it may
+# make has to replace the store.
 
 tls_store_commands := {"verifycafile", "verifycapath", "verifycastore"}
 
-tls_store_command(connection) := commands[0] if {
+tls_commands(connection) := [tls_setting(connection, "conf_command")] if {
+	is_array(tls_setting(connection, "conf_command"))
+}
+
+tls_commands(connection) := connection.undecided[tls_directive(connection, "conf_command")] if {
+	tls_setting(connection, "conf_command") == null
+}
+
+tls_store_command(commands) := replacing[0] if {
+	replacing := [command | some command in commands; lower(command.name) in tls_store_commands]
+}
+
+tls_looks_at_store(connection) if {
 	tls_is_verified(connection)
 	[name.name | some name in connection.names] != [""]
-	commands := [command |
-		some command in tls_setting(connection, "conf_command")
-		lower(command.name) in tls_store_commands
-	]
+}
+
+tls_store_is_replaced(connection) if {
+	tls_looks_at_store(connection)
+	every commands in tls_commands(connection) {
+		tls_store_command(commands)
+	}
+}
+
+tls_store_may_be_replaced(connection) if {
+	tls_looks_at_store(connection)
+	tls_is_open_to_doubt(connection)
+	some commands in tls_commands(connection)
+	tls_may_replace_store(commands)
+}
+
+tls_is_open_to_doubt(connection) if connection.transport == null
+
+tls_is_open_to_doubt(connection) if not tls_store_is_replaced(connection)
+
+tls_may_replace_store(commands) if commands == null
+
+tls_may_replace_store(commands) if tls_store_command(commands)
+
+tls_may_replace_store(commands) if {
+	some command in commands
+	command.name == null
 }
 
 tls_command_cause(connection, command) := {

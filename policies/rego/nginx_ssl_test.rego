@@ -229,7 +229,31 @@ test_other_store_is_denied if {
 
 test_verify_mode_passes if denied(but(commands("VerifyMode"))) == set()
 
-test_command_that_a_template_names_passes if denied(but(commands(null))) == set()
+test_command_that_a_template_names_is_a_warning if {
+	denied(but(commands(null))) == set()
+	warned(but(commands(null))) == {["CKV_NGINX_CUSTOM_05", 9]}
+}
+
+lists(some_lists) := but({
+	"proxy_ssl_conf_command": null,
+	"undecided": {"proxy_ssl_conf_command": some_lists},
+})
+
+replacing(line) := {"name": "VerifyCAFile", "value": "/etc/nginx/other.pem", "file": "nginx.conf", "line": line}
+
+test_other_store_in_every_arm_of_a_template_is_denied if {
+	denied(lists([[replacing(3)], [replacing(5)]])) == {["CKV_NGINX_CUSTOM_05", 3], ["CKV_NGINX_CUSTOM_05", 5]}
+	warned(lists([[replacing(3)], [replacing(5)]])) == set()
+}
+
+test_commands_in_too_many_arms_are_a_warning if warned(lists([null])) == {["CKV_NGINX_CUSTOM_05", 9]}
+
+test_other_store_in_some_arm_of_a_template_is_a_warning if {
+	every others in [[], null, [object.union(replacing(5), {"name": null})]] {
+		denied(lists([[replacing(3)], others])) == set()
+		warned(lists([[replacing(3)], others])) == {["CKV_NGINX_CUSTOM_05", 9]}
+	}
+}
 
 test_other_store_is_a_warning_where_tls_is_not_certain if {
 	document := object.union(but(commands("VerifyCAFile")), {"transport": null})
