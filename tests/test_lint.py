@@ -360,7 +360,7 @@ def test_it_takes_less_than_half_a_second() -> None:
 
     def seconds() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        command = [sys.executable, "-m", "checkov_nginx_tls", "lint", DEMO]
+        command = [sys.executable, "-m", "checkov_nginx_tls", "lint", str(DEMO)]
         subprocess.run(command, capture_output=True, check=False, timeout=60)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return float(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
