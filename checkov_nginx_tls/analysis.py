@@ -91,6 +91,10 @@ class Outcome(NamedTuple):
     judgements: tuple[Judgement, ...] = ()
     skipped: tuple[Judgement, ...] = ()
 
+    def __repr__(self) -> str:
+        """Without what it rests on, which is everything."""
+        return f"<{self.check.id} {self.result.name} {self.path}:{self.start_line} {self.resource} {self.message!r}>"
+
     @property
     def related(self) -> tuple[RelatedPlace, ...]:
         """Other places to look at, where it failed or was skipped."""

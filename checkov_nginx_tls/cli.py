@@ -1,7 +1,7 @@
 """The command ``checkov-nginx-tls``.
 
-Exit codes: Checkov's own for ``scan``; for the others 0 done, 1 findings or changes needed, 2 could not run or could not read
-something. Errors are one line on standard error.
+Exit codes: Checkov's own for ``scan``; for the others 0 done, 1 findings or changes needed, 2 could not run, or could
+not read something. Errors are one line on standard error.
 """
 
 from __future__ import annotations

@@ -42,6 +42,10 @@ class TreeFile(NamedTuple):
         """What messages call it, with the place in the file."""
         return source_id(self.path, self.key)
 
+    def __repr__(self) -> str:
+        """Without what it holds, which may be a secret."""
+        return f"<{self.name}>"
+
 
 class IncludeResolver:
     """Resolves the includes of one configuration, and finds other files that it names.
