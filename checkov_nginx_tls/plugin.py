@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import inspect
 import io
 import logging
 import multiprocessing
@@ -338,8 +339,8 @@ def _surround(runner: type, method: str) -> None:
 
         with _lock:
             checkov_checks.register()
-        report = next(value for value in (*args, *kwargs.values()) if isinstance(value, Report))
-        with checkov_checks.scan_of(self.definitions, report):
+        given = inspect.signature(original).bind(self, *args, **kwargs).arguments
+        with checkov_checks.scan_of(self.definitions, given["report"], given.get("root_folder")):
             return original(self, *args, **kwargs)
 
     setattr(runner, method, surrounded)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Callable, Final
@@ -20,7 +19,6 @@ from checkov_nginx_tls import __version__, sarif
 from checkov_nginx_tls.catalogue import rules as all_rules
 from checkov_nginx_tls.findings import Finding, Fingerprints, Suppression
 from checkov_nginx_tls.kubernetes.object_findings import WrittenObject, finding_of_object
-from checkov_nginx_tls.repository_paths import RepositoryPaths
 from checkov_nginx_tls.runner import CHECK_TYPE, NginxRecord
 
 if TYPE_CHECKING:
@@ -38,9 +36,6 @@ if TYPE_CHECKING:
 _PACKAGE: Final = __name__.partition(".")[0]
 _BASELINE: Final = "baseline-skipped"
 """What Checkov gives as the reason of records that it skips for a baseline."""
-
-_READS_FILES: Final = frozenset({"kubernetes"})
-"""Frameworks whose records quote the files themselves; helm and kustomize quote what they rendered."""
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +137,6 @@ class _Findings:
 
     def __init__(self) -> None:
         self._fingerprints = Fingerprints()
-        self._paths: dict[str, RepositoryPaths] = {}
 
     @cached_property
     def _rules(self) -> dict[str, Rule]:
@@ -162,23 +156,26 @@ class _Findings:
             rule,
             _severity(record) or rule.severity,
             message_of(record),
-            self._subject(record, check_type),
+            _written(record, check_type),
             record.check_result.get("evaluated_keys") or [],
             _suppression(record),
             self._fingerprints,
         )
 
-    def _subject(self, record: Record, check_type: str) -> WrittenObject:
-        path = record.file_abs_path
-        file = record.repo_file_path.lstrip("/")
-        uri = quote(file)
-        if os.path.isfile(path):
-            root = path[: -len(record.file_path)] if path.endswith(record.file_path) else os.path.dirname(path)
-            paths = self._paths.setdefault(root, RepositoryPaths(root or os.sep))
-            file, uri = paths.path(path), paths.uri(path)
-        first, last = record.file_line_range
-        is_written = check_type in _READS_FILES and os.path.isfile(path)
-        return WrittenObject(path, file, uri, (first, last), record.code_block or (), record.resource, is_written)
+
+def _written(record: Record, check_type: str) -> WrittenObject:
+    """An object as a record has it; what helm and kustomize records quote is not what stands in the file."""
+    file = record.repo_file_path.lstrip("/")
+    first, last = record.file_line_range
+    return WrittenObject(
+        path=record.file_abs_path,
+        file=file,
+        uri=quote(file),
+        lines=(first, last),
+        code=record.code_block or (),
+        resource=record.resource,
+        is_written=check_type == "kubernetes",
+    )
 
 
 def _severity(record: Record) -> str | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 from checkov.common.bridgecrew.severities import get_severity
@@ -21,9 +23,6 @@ from checkov_nginx_tls.runner import Runner
 from checkov_process import NGINX_CONF, write
 from kubernetes_scan import scan
 from sarif_schema import schema_errors
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OFF, UNSET, INGRESS = "CKV_NGINX_CUSTOM_01", "CKV_NGINX_CUSTOM_03", "CKV_NGINX_CUSTOM_31"
 PATCHED = (
@@ -166,6 +165,20 @@ def test_our_results_say_everything(tree: Path, improved: None) -> None:
     (invocation,) = run["invocations"]
     (error,) = invocation["toolExecutionNotifications"]
     assert error["message"]["text"].startswith("/conf.d/broken.conf:")
+
+
+@pytest.mark.parametrize("here", [".", "deploy", "deploy/k8s", ".."])
+def test_no_uri_depends_on_the_directory_or_on_the_spelling_of_the_root(
+    tree: Path, improved: None, monkeypatch: pytest.MonkeyPatch, here: str
+) -> None:
+    expected = ours(sarif(reports(tree)))
+    monkeypatch.chdir(tree / here)
+    spelled = Path(os.path.relpath(tree / "deploy"))
+
+    found = ours(sarif([scan(spelled).report, Runner().run(root_folder=str(spelled))]))
+
+    without_index = [{**result, "ruleIndex": 0} for result in found]
+    assert without_index == [{**result, "ruleIndex": 0} for result in expected]
 
 
 def test_ten_lines_at_the_top_change_no_fingerprint(tree: Path, improved: None, tmp_path: Path) -> None:

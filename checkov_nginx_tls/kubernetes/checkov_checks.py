@@ -7,6 +7,7 @@ other objects; each check asks ``_scan`` for them. Runners may share a process, 
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -23,6 +24,7 @@ from checkov_nginx_tls.kubernetes.kubernetes_rule import Judgement, gravest
 from checkov_nginx_tls.kubernetes.objects import Objects, object_of
 from checkov_nginx_tls.kubernetes.terraform import objects_in, resource_types
 from checkov_nginx_tls.kubernetes.values import mapping, sequence
+from checkov_nginx_tls.repository_paths import RepositoryPaths
 from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
@@ -37,6 +39,12 @@ if TYPE_CHECKING:
 
 DETAILS: Final = "details"
 """Under this key of a check's result its message travels to the record, which Checkov makes without one."""
+
+SCANNED_FILE: Final = "scanned_file"
+"""Likewise the path of the file: that in the kubernetes runner's records is wrong where -d is a relative path."""
+
+_READ_IN_PLACE: Final = frozenset({"kubernetes", "terraform", "terraform_plan"})
+"""The frameworks whose records are of the files themselves; helm and kustomize render others and rename the records."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,16 +62,20 @@ _scan: Final[ContextVar[Scan | None]] = ContextVar("checkov_nginx_tls_kubernetes
 
 
 @contextmanager
-def scan_of(definitions: object, report: Report) -> Iterator[None]:
-    """Let the checks that run inside know the objects of a runner; afterwards complete the report and the log."""
+def scan_of(definitions: object, report: Report, root: str | None) -> Iterator[None]:
+    """Let the checks that run inside know the objects of a runner; afterwards complete the report and the log.
+
+    ``root`` is the directory that is scanned, None where single files are.
+    """
     scan = Scan(objects_of(definitions))
     token = _scan.set(scan)
     try:
         yield
     finally:
         _scan.reset(token)
+    paths = RepositoryPaths(root or None) if report.check_type in _READ_IN_PLACE else None
     for record in (*report.failed_checks, *report.passed_checks, *report.skipped_checks):
-        _move_details(record)
+        _complete(record, paths)
     report.add_parsing_errors(scan.broken)
     if scan.undecided:
         logger.warning(
@@ -206,7 +218,7 @@ def _subjects(rule: KubernetesRule, resource_type: str, resource: object) -> lis
 def _result(rule: KubernetesRule, subjects: Iterable[KubernetesObject], file: str) -> _CheckResult:
     """A judgement as Checkov keeps it; UNKNOWN makes no record."""
     judgement = _opinion(rule, subjects, file)
-    result: dict[str, Any] = {"result": judgement.result, "evaluated_keys": list(judgement.keys)}
+    result: dict[str, Any] = {"result": judgement.result, "evaluated_keys": list(judgement.keys), SCANNED_FILE: file}
     if judgement.message:
         result[DETAILS] = [printable(judgement.message)]
     return result  # type: ignore[return-value]  # Checkov's type does not know the additional key
@@ -218,9 +230,9 @@ def _skipped(
     """Checkov's result of a skipped check, with what the check would have said, for reports show that as well."""
     scan = _scan.get() or Scan(subjects)
     judgement = gravest(one for one in (_judged(rule, subject, scan, file) for subject in subjects) if one is not None)
-    if judgement is None or judgement.result is not CheckResult.FAILED:
-        return result
-    said = {"evaluated_keys": list(judgement.keys), DETAILS: [printable(judgement.message)]}
+    said: dict[str, Any] = {SCANNED_FILE: file}
+    if judgement is not None and judgement.result is CheckResult.FAILED:
+        said.update({"evaluated_keys": list(judgement.keys), DETAILS: [printable(judgement.message)]})
     return {**result, **said}  # type: ignore[typeddict-item]  # as in _result
 
 
@@ -250,7 +262,14 @@ def _judged(rule: KubernetesRule, subject: KubernetesObject, scan: Scan, file: s
         return None
 
 
-def _move_details(record: Record) -> None:
+def _complete(record: Record, paths: RepositoryPaths | None) -> None:
+    """Give one of our records its message, and the path of its file in the repository; others stay as they are."""
+    if not record.check_class.startswith(__name__):
+        return
     details = record.check_result.pop(DETAILS, None)  # type: ignore[typeddict-item]
     if details:
         record.details = details
+    file = record.check_result.pop(SCANNED_FILE, None) or record.file_abs_path  # type: ignore[typeddict-item]
+    if paths is not None and os.path.isfile(file):
+        record.file_abs_path = os.path.abspath(file)
+        record.repo_file_path = "/" + printable(paths.path(file)).lstrip("/")
