@@ -75,6 +75,7 @@ def as_json(rule: Rule) -> dict[str, Any]:
         "title": rule.title,
         "severity": rule.severity,
         "guideline": rule.guideline,
+        "precision": rule.precision,
         "cwe": rule.cwe,
         "benchmarks": list(rule.benchmarks),
         "language": rule.language,

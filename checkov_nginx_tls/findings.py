@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -92,17 +91,19 @@ class Finding:
 
 
 class Fingerprints:
-    """Fingerprints of one scan: of findings that nothing tells apart, the second and later ones get a number."""
+    """Fingerprints of one scan: of findings that only places tell apart, the second and later ones get a number."""
 
     def __init__(self) -> None:
-        self._seen: Counter[str] = Counter()
+        self._places: dict[str, list[Region]] = {}
 
-    def take(self, check_id: str, uri: str, resource: str, cause: Sequence[str]) -> str:
-        """The fingerprint of the next finding in the order of the files."""
+    def take(self, check_id: str, uri: str, resource: str, cause: Sequence[str], place: Region) -> str:
+        """The fingerprint of the next finding in the order of the files; one that is found again keeps its own."""
         value = fingerprint(check_id, uri, resource, cause)
-        self._seen[value] += 1
-        number = self._seen[value]
-        return value if number == 1 else fingerprint(check_id, uri, resource, (*cause, f"#{number}"))
+        places = self._places.setdefault(value, [])
+        if place not in places:
+            places.append(place)
+        number = places.index(place)
+        return value if number == 0 else fingerprint(check_id, uri, resource, (*cause, f"#{number + 1}"))
 
 
 def fingerprint(check_id: str, uri: str, resource: str, cause: Sequence[str]) -> str:
@@ -117,10 +118,8 @@ def findings(outcomes: Iterable[Outcome], paths: RepositoryPaths) -> Iterator[tu
     for outcome in outcomes:
         if outcome.result in (CheckResult.FAILED, CheckResult.SKIPPED):
             uri = paths.uri(outcome.path)
-            yield (
-                outcome,
-                _finding(outcome, paths, fingerprints.take(outcome.check.id, uri, outcome.resource, outcome.cause)),
-            )
+            value = fingerprints.take(outcome.check.id, uri, outcome.resource, outcome.cause, outcome.region)
+            yield outcome, _finding(outcome, paths, value)
 
 
 def _finding(outcome: Outcome, paths: RepositoryPaths, value: str) -> Finding:

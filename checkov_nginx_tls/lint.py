@@ -194,6 +194,8 @@ def _remarks(linted: Linted, output_format: str) -> Iterator[str]:
         else:
             yield f"{shown(problem.path)}:{problem.line}:1: error not judged: {problem.reason}"
     yield from (f"{PROGRAM}: warning: {printable(warning)}" for warning in linted.warnings)
+    if output_format == "sarif" and len(linted.findings) > sarif.RESULT_LIMIT:
+        yield f"{PROGRAM}: warning: {sarif.too_many(len(linted.findings))}"
     if linted.undecided:
         yield (
             f"{PROGRAM}: {linted.undecided} undecided, because a value that decides is not in these files; "

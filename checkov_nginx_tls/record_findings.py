@@ -79,12 +79,7 @@ def completed_sarif(log: dict[str, Any], reports: Sequence[Report], has_result: 
     if len(run["results"]) != count:
         raise ValueError(f"Checkov made {len(run['results'])} results of {count} records")
     if count > sarif.RESULT_LIMIT:
-        logger.warning(
-            "checkov-nginx-tls: the SARIF file holds %d results, and GitHub refuses files with more than %d: scan "
-            "parts of the tree, or leave out frameworks or rules",
-            count,
-            sarif.RESULT_LIMIT,
-        )
+        logger.warning("checkov-nginx-tls: %s", sarif.too_many(count))
     errors = [sarif.notification(error) for report in own for error in report.parsing_errors]
     return sarif.complete(log, findings, _descriptors(checks, others), errors, __version__)
 

@@ -165,6 +165,14 @@ def complete(
     return {**log, "runs": [{**run, "tool": tool, **_run_properties(notifications), "results": results}]}
 
 
+def too_many(results: int) -> str:
+    """What to say about more results than GitHub takes."""
+    return (
+        f"the SARIF file holds {results} results, and GitHub refuses files with more than {RESULT_LIMIT}: scan parts "
+        "of the tree, or leave out frameworks or rules"
+    )
+
+
 def level(severity: str | None) -> str:
     """SARIF's level of a severity; a check without one counts as an error, as Checkov has it."""
     return LEVELS.get(severity or "", "error")

@@ -106,10 +106,11 @@ def test_findings_that_nothing_tells_apart_are_numbered(tmp_path: Path) -> None:
     both = found(write(tmp_path, {"nginx.conf": f"events {{}}\nstream {{ {zones} }}\n"}), "03")
     assert len({one.fingerprint for one in both}) == len(both) == 2
     numbers = Fingerprints()
-    first, second = (numbers.take("A", "a.conf", "http", ("x", "off")) for _ in range(2))
+    first, second, again = (numbers.take("A", "a.conf", "http", ("x", "off"), Region(n, n)) for n in (3, 9, 3))
     assert first == fingerprint("A", "a.conf", "http", ("x", "off"))
     assert first != second
-    assert numbers.take("A", "a.conf", "http", ("x", "on")) not in (first, second)
+    assert again == first
+    assert numbers.take("A", "a.conf", "http", ("x", "on"), Region(3, 3)) not in (first, second)
 
 
 def test_a_fingerprint_is_a_pure_function_of_unambiguous_parts() -> None:

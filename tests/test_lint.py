@@ -283,6 +283,16 @@ def test_sarif_is_valid_and_complete(tree: Path, capsys: pytest.CaptureFixture[s
     assert notification["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "c.conf"}
 
 
+def test_more_results_than_github_takes_are_announced(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checkov_nginx_tls.sarif.RESULT_LIMIT", 1)
+    write(tree, {"a.conf": BAD, "b.conf": BAD})
+
+    assert "2 results, and GitHub refuses files with more than 1" in run(capsys, "--format", "sarif")[2]
+    assert run(capsys)[2] == ""
+
+
 def test_the_sarif_sdk_has_nothing_against_it(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written = write(tree, {"lint.sarif": run(capsys, "--format", "sarif", OBJECTS)[1]}) / "lint.sarif"
 

@@ -73,7 +73,7 @@ def finding_of_object(
         region=region,
         snippet=printable_lines(snippet),
         resource=printable(subject.resource),
-        fingerprint=fingerprints.take(rule.id, subject.uri, subject.resource, cause),
+        fingerprint=fingerprints.take(rule.id, subject.uri, subject.resource, cause, region),
         suppression=suppression,
     )
 
