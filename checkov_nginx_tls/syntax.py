@@ -57,7 +57,6 @@ ESCAPE: Final = re.compile(r"""\\(["'\\trn])""")
 
 _ESCAPED: Final = {"t": "\t", "r": "\r", "n": "\n"}
 _OPAQUE: Final = re.compile("([\U000f0000-\U000ffffd])")
-_NUMBERED: Final = re.compile(r" (?:#\d+|\[.*=\d+\])")
 _FILLERS: Final = re.compile(f"{FILLER}+")
 _AFTER_QUOTE: Final = frozenset(" \t\r\n;{)")
 _LUA_BLOCK: Final = "_by_lua_block"
@@ -299,8 +298,8 @@ def _parse(source: Source, neutral: Neutral, start: int) -> ParsedFile:
 
 
 def _of_file(case: Case, source: Source) -> Case:
-    """A case whose construct is told from those of other files, where it has numbers that mean nothing there."""
-    return case._replace(construct=f"{case.construct} {source.id}") if _NUMBERED.search(case.construct) else case
+    """A case whose construct is told from those of other files, where the same names may have other meanings."""
+    return case._replace(construct=f"{case.construct} {source.id}")
 
 
 class _Conditions:

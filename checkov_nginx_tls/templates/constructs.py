@@ -13,6 +13,7 @@ from checkov_nginx_tls.templates.values import CHOICES_LENGTH, unquoted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from checkov_nginx_tls.templates.conditions import Test
     from checkov_nginx_tls.templates.tags import Tag
 
 _CHOICES: Final = 16
@@ -90,15 +91,13 @@ def has_words(pieces: Iterable[tuple[str, ...]]) -> bool:
 class Construct:
     """A construct that began at ``place``; the last of its tags ends it, and its branches stand between them.
 
-    ``tests`` are its conditions, each with whether it is negated. ``settings`` are those around it if it sets names.
-    ``complete`` says that one of the branches is always rendered.
+    ``tests`` are its conditions. ``complete`` says that one of the branches is always rendered.
     """
 
     tags: list[Tag]
     branches: list[Branch]
     place: Place
-    tests: list[tuple[str, bool]]
-    settings: dict[str, int] | None
+    tests: list[Test]
     complete: bool = False
 
     @property
@@ -149,11 +148,10 @@ class Construct:
         if self.kind != "if":
             name = f"{first.word} {' '.join(first.code.split())} #{first.start}"
         elif is_single:
-            test, negated = self.tests[0]
-            name, alternatives = f"if {test}", 2
-            numbers = (1, 0) if negated else (0, 1)
+            name, alternatives = f"if {self.tests[0].name}", 2
+            numbers = (1, 0) if self.tests[0].negated else (0, 1)
         else:
-            name = "if " + " elif ".join(f"not {test}" if negated else test for test, negated in self.tests)
+            name = "if " + " elif ".join(f"not {test.name}" if test.negated else test.name for test in self.tests)
         arms = [
             Arm(branch.start, branch.end, Case(name, number, alternatives, self.complete))
             for branch, number in zip(self.branches, numbers)

@@ -13,7 +13,8 @@ class Tag(NamedTuple):
 
     ``family`` is how it is delimited. ``kind``: value, lone (a value only where it stands alone), output (a value of
     whole statements), open, middle, close, void (control without content) or comment. ``word`` is its keyword and
-    ``code`` what follows that; of a comment, its opener and its text.
+    ``code`` what follows that; of a comment, its opener and its text. ``whole`` is all that stands between the
+    delimiters of a tag with code.
     """
 
     start: int
@@ -22,6 +23,7 @@ class Tag(NamedTuple):
     kind: str
     word: str
     code: str
+    whole: str = ""
 
 
 DELIMITERS: Final = {"curly": ("{{", "}}"), "jinja": ("{%", "%}"), "erb": ("<%", "%>")}
@@ -203,17 +205,18 @@ class _Finder:
         return None
 
 
-def _classified(family: str, code: str) -> tuple[str, str, str]:
-    """Kind and keyword of what stands between a tag's delimiters, and the code behind the keyword."""
+def _classified(family: str, code: str) -> tuple[str, str, str, str]:
+    """Kind and keyword of what stands between a tag's delimiters, the code behind the keyword, and the whole."""
     code = code.strip("-+~").strip()
     if family == "curly" and code[:1] == "{" and code[-1:] == "}":
-        return "value", "", code[1:-1].strip()
+        code = code[1:-1].strip()
+        return "value", "", code, code
     match = _KEYWORDS[family].match(code)
     if match is None:
-        return "void", "", code
+        return "void", "", code, code
     kind = match.lastgroup or ""
-    word, code = "".join(match[kind].split()), code[match.end() :].strip()
-    return _ruby(code) if family == "erb" and kind == "void" else (kind, word, code)
+    word, behind = "".join(match[kind].split()), code[match.end() :].strip()
+    return (*(_ruby(behind) if family == "erb" and kind == "void" else (kind, word, behind)), code)
 
 
 def _ruby(code: str) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ from collections import Counter
 from copy import copy
 from typing import TYPE_CHECKING, Final
 
-from checkov_nginx_tls.templates.conditions import assigned, names_within, tested
+from checkov_nginx_tls.templates.conditions import Meanings
 from checkov_nginx_tls.templates.constructs import Branch, Construct, has_words, kind_of
 from checkov_nginx_tls.templates.neutral import FILLER, Arm, Expression
 from checkov_nginx_tls.templates.reader import BLANK, Reader
@@ -32,15 +32,15 @@ class Walk:
     def __init__(self, text: str, overlay: Overlay) -> None:
         self._text = text
         self._overlay = overlay
-        self._arms: list[Arm] = []
+        self._kept: list[Construct] = []
+        self._meanings = Meanings()
         self._reader = Reader(text)
-        outside = Construct([], [Branch(0, mark=";")], self._reader.place, [], None, complete=True)
+        outside = Construct([], [Branch(0, mark=";")], self._reader.place, [], complete=True)
         self._constructs = [outside]
         self._open_families: Counter[str] = Counter()
-        self._settings: dict[str, int] = {}
 
     def run(self, tags: Sequence[Tag]) -> list[Arm]:
-        """Go through everything; the arms, inner before outer."""
+        """Go through everything; the arms."""
         handlers = {
             "open": self._open,
             "middle": self._middle,
@@ -56,13 +56,15 @@ class Walk:
                 handlers[tag.kind](tag)
             else:
                 self._value(tag, is_alone=is_alone)
-        return self._arms
+        self._meanings.settle()
+        return [arm for construct in self._kept for arm in construct.arms(self._text)]
 
     @property
     def _branch(self) -> Branch:
         return self._constructs[-1].branches[-1]
 
     def _value(self, tag: Tag, *, is_alone: bool) -> None:
+        self._meanings.pass_by(tag)
         reader, branch, place = self._reader, self._branch, self._reader.place
         is_statement = is_alone and place.fresh and place.plain
         if (tag.kind == "lone" and not is_statement) or (place.lua and tag.family in _NOT_IN_LUA):
@@ -85,7 +87,7 @@ class Walk:
 
     def _void(self, tag: Tag) -> None:
         self._blank(tag.start, tag.end)
-        self._settings.update(dict.fromkeys(assigned(tag), tag.start))
+        self._meanings.pass_by(tag)
 
     def _blank(self, start: int, end: int) -> None:
         place = self._reader.place
@@ -103,13 +105,8 @@ class Walk:
 
     def _open(self, tag: Tag) -> None:
         kind = kind_of(tag)
-        names = names_within(tag, kind)
-        settings, test = self._settings, tested(tag, self._settings)
-        if names:
-            self._settings = {**settings, **dict.fromkeys(names, tag.start)}
-        construct = Construct(
-            [tag], [Branch(tag.end)], copy(self._reader.place), [test], settings if names else None, kind == "plain"
-        )
+        test = self._meanings.enter(tag, kind)
+        construct = Construct([tag], [Branch(tag.end)], copy(self._reader.place), [test], kind == "plain")
         self._open_families[tag.family] += 1
         self._constructs.append(construct)
         self._blank(tag.start, tag.end)
@@ -120,8 +117,9 @@ class Walk:
             self._end_branch(tag)
             self._reader.place = copy(construct.place)
             construct.complete = tag.word in ("else", "^")
+            test = self._meanings.turn(tag)
             if not construct.complete:
-                construct.tests.append(tested(tag, self._settings))
+                construct.tests.append(test)
             construct.tags.append(tag)
             construct.branches.append(Branch(tag.end))
         self._blank(tag.start, tag.end)
@@ -131,10 +129,10 @@ class Walk:
             self._blank(tag.start, tag.end)
             return
         while self._constructs[-1].tags[0].family != tag.family:
-            for branch in self._leave().branches:
+            for branch in self._leave(tag).branches:
                 self._absorb(branch)
         self._end_branch(tag)
-        construct = self._leave()
+        construct = self._leave(tag)
         construct.tags.append(tag)
         self._blank(tag.start, tag.end)
         if construct.kind == "macro" and not any(branch.mark for branch in construct.branches):
@@ -144,12 +142,11 @@ class Walk:
         else:
             self._keep(construct)
 
-    def _leave(self) -> Construct:
+    def _leave(self, tag: Tag) -> Construct:
         """The innermost construct ends, and what names stand for in it."""
         construct = self._constructs.pop()
         self._open_families[construct.tags[0].family] -= 1
-        if construct.settings is not None:
-            self._settings = construct.settings
+        self._meanings.leave(tag)
         return construct
 
     def _end_branch(self, tag: Tag) -> None:
@@ -163,8 +160,8 @@ class Walk:
 
     def _erase(self, construct: Construct) -> None:
         """Forget what was read in a construct, and that it was there."""
-        while self._arms and self._arms[-1].start > construct.start:
-            self._arms.pop()
+        while self._kept and self._kept[-1].start > construct.start:
+            self._kept.pop()
         self._reader.place = copy(construct.place)
         self._blank(construct.start, construct.end)
 
@@ -199,7 +196,7 @@ class Walk:
     def _keep(self, construct: Construct) -> None:
         """Keep a construct's statements as its arms."""
         branches, place = construct.branches, construct.place
-        self._arms += construct.arms(self._text)
+        self._kept.append(construct)
         if construct.ends_statement():
             self._write_value(construct, branches[0].marked, construct.choices())
             for branch in branches[1:]:
