@@ -23,7 +23,7 @@ import crossplane.parser
 from checkov_nginx_tls.templates import FILLER, Arm, Expression, Neutral, neutralise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from checkov_nginx_tls.embedded import Region
     from checkov_nginx_tls.templates import Case
@@ -210,26 +210,35 @@ class Directive:
 
 
 class Comment(NamedTuple):
-    """A comment: ``text`` without the ``#`` and a trailing carriage return, ``start`` the offset of the ``#``."""
+    """A comment, or a line of a template's own: ``text`` without what opens it and a trailing carriage return.
+
+    ``start`` is the offset of the ``#``, or of the text in a template's comment, and ``end`` lies behind the comment,
+    with all its lines.
+    """
 
     start: int
     text: str
+    end: int
 
 
 @dataclass(frozen=True, eq=False)
 class ParsedFile:
     """What one file holds at its top level, and all its comments in the order of the text.
 
-    ``extent`` are the offsets between which it stands in its source, white space at the end left out. ``overlay`` is
-    what was read of the source from the first of them on, character for character below its text. ``context`` is the
-    context that a format around it gives its top level, and is "" where none does.
+    ``extent`` are the offsets between which it stands in its source, white space at the end left out. ``written`` is its
+    nginx text from the first of them on, without the escapes of a format around it, and ``overlay`` what that was read
+    as, without tags of a template: both character for character below the source's text. ``arms`` are the offsets of
+    the arms of a template's control constructs, outer before inner. ``context`` is the context that a format around it
+    gives its top level, and is "" where none does.
     """
 
     source: Source
     directives: tuple[Directive, ...]
     comments: tuple[Comment, ...]
     extent: tuple[int, int]
+    written: str
     overlay: str
+    arms: tuple[tuple[int, int], ...]
     context: str = ""
 
 
@@ -257,7 +266,7 @@ def parse(path: str, name: str, data: bytes) -> ParsedFile:
             'name ("unknown directive"): save it as UTF-8 without BOM',
         )
     source = make_source(path, name, decode(data))
-    return _parse(source, neutralise(source.text), 0)
+    return _parse(source, source.text, neutralise(source.text), 0)
 
 
 def parse_region(host: Source, region: Region) -> ParsedFile:
@@ -266,7 +275,7 @@ def parse_region(host: Source, region: Region) -> ParsedFile:
     Raises SyntaxProblem where nginx would not read it.
     """
     source = replace(host, key=region.key)
-    file = _parse(source, neutralise(region.overlay, region.expressions), region.start)
+    file = _parse(source, region.overlay, neutralise(region.overlay, region.expressions), region.start)
     return replace(file, context=region.context)
 
 
@@ -283,47 +292,76 @@ def undecided_among(placed: Sequence[Directive | None]) -> Directive:
     return Directive(first.source, first.parent, first.name, (value,), (first.start, first.head_end, first.end))
 
 
-def _parse(source: Source, neutral: Neutral, start: int) -> ParsedFile:
-    """Parse the part of a source whose overlay, neutralised, begins at the offset ``start``."""
-    comments: list[Comment] = []
+def _parse(source: Source, text: str, neutral: Neutral, start: int) -> ParsedFile:
+    """Parse the part of a source whose overlay, ``text``, begins at the offset ``start``; ``neutral`` is made of that."""
+    comments = [comment for extent in neutral.comments for comment in _lines_of_comment(text, *extent, start)]
     tokens = _TokenStream(source.path)
     offsets = _Offsets(neutral.text, start)
     reader = _Reader(source, neutral.text.replace(FILLER, ""), neutral.expressions, offsets)
     tokens.tokens = _tokens(reader, comments, brief=True)
     payload = _crossplane_parse(tokens, onerror=_raise, single=True, comments=False, check_ctx=False, check_args=False)
-    conditions = _Conditions([arm._replace(case=_of_file(arm.case, source)) for arm in neutral.arms], start)
-    directives = _directives(source, None, payload["config"][0]["parsed"], conditions, offsets)
-    extent = (start, start + len(neutral.text.rstrip()))
-    return ParsedFile(source, directives, tuple(comments), extent, neutral.text)
+    conditions = _Conditions([_of_source(arms, source, start) for arms in (neutral.arms, neutral.lines)])
+    return ParsedFile(
+        source=source,
+        directives=_directives(source, None, payload["config"][0]["parsed"], conditions, offsets),
+        comments=tuple(sorted(comments)),
+        extent=(start, start + len(neutral.text.rstrip())),
+        written=text,
+        overlay=neutral.text,
+        arms=tuple((start + arm.start, start + arm.end) for arm in neutral.arms),
+    )
 
 
-def _of_file(case: Case, source: Source) -> Case:
-    """A case whose construct is told from those of other files, where the same names may have other meanings."""
-    return case._replace(construct=f"{case.construct} {source.id}")
+def _lines_of_comment(text: str, start: int, end: int, base: int) -> Iterator[Comment]:
+    """The lines of a template's comment whose text stands between two offsets."""
+    for line in text[start:end].split("\n"):
+        yield Comment(base + start, line.replace(FILLER, "").rstrip("\r"), base + end)
+        start += len(line) + 1
+
+
+def _of_source(arms: Iterable[Arm], source: Source, start: int) -> list[Arm]:
+    """Arms with offsets in a source, and constructs that are told from those of others, where names may mean others."""
+    return [
+        Arm(arm.start + start, arm.end + start, arm.case._replace(construct=f"{arm.case.construct} {source.id}"))
+        for arm in arms
+    ]
 
 
 class _Conditions:
-    """The arms around each offset of a source."""
+    """The arms around each offset of a source; of each list, those that end stand behind those that go on."""
 
-    def __init__(self, arms: Sequence[Arm], start: int) -> None:
-        edges = sorted({edge + start for arm in arms for edge in (arm.start, arm.end)})
-        open_arms: list[Arm] = []
-        waiting = list(reversed(arms))
-        self.edges: Final = edges
-        self._cases: list[tuple[Case, ...]] = []
-        for edge in edges:
-            while open_arms and open_arms[-1].end + start <= edge:
-                open_arms.pop()
-            while waiting and waiting[-1].start + start <= edge:
-                arm = waiting.pop()
-                if arm.end + start > edge:
-                    open_arms.append(arm)
-            self._cases.append(tuple(arm.case for arm in open_arms[:_ARM_LIMIT]))
+    def __init__(self, lists: Sequence[Sequence[Arm]]) -> None:
+        self._lists = [_cases_from(arms) for arms in lists if arms]
+
+    @property
+    def any(self) -> bool:
+        """Whether there are arms at all."""
+        return bool(self._lists)
 
     def at(self, offset: int) -> tuple[Case, ...]:
         """The cases of the arms around an offset, outermost first."""
-        index = bisect_right(self.edges, offset) - 1
-        return self._cases[index] if index >= 0 else ()
+        found: tuple[Case, ...] = ()
+        for edges, cases in self._lists:
+            index = bisect_right(edges, offset) - 1
+            found += cases[index] if index >= 0 else ()
+        return found
+
+
+def _cases_from(arms: Sequence[Arm]) -> tuple[list[int], list[tuple[Case, ...]]]:
+    """The offsets at which arms begin or end, and the cases of those that are open from there on."""
+    edges = sorted({edge for arm in arms for edge in (arm.start, arm.end)})
+    cases: list[tuple[Case, ...]] = []
+    open_arms: list[Arm] = []
+    waiting = list(reversed(arms))
+    for edge in edges:
+        while open_arms and open_arms[-1].end <= edge:
+            open_arms.pop()
+        while waiting and waiting[-1].start <= edge:
+            arm = waiting.pop()
+            if arm.end > edge:
+                open_arms.append(arm)
+        cases.append(tuple(arm.case for arm in open_arms[:_ARM_LIMIT]))
+    return edges, cases
 
 
 class _TokenStream(str):
@@ -414,7 +452,8 @@ def _tokens(reader: _Reader, comments: list[Comment], *, brief: bool) -> Iterato
             yield character if brief else _token(character, start, stop), 0, False
         elif kind == "comment":
             reader.check_length(start, stop, 0 if stop == len(text) else 1)
-            comments.append(Comment(reader.offsets.of(start), reader.shown(text[start + 1 : stop]).rstrip("\r")))
+            shown = reader.shown(text[start + 1 : stop]).rstrip("\r")
+            comments.append(Comment(reader.offsets.of(start), shown, reader.offsets.behind(stop)))
         elif kind == "unfinished":
             raise reader.unfinished(start)
         else:
@@ -608,7 +647,7 @@ def _directives(
             intern(str(first)) if first.parts is None else _text(first),
             tuple([arg if type(arg) is str else _text(arg) for arg in args]),
             places,
-            conditions.at(places[0]) if conditions.edges else (),
+            conditions.at(places[0]) if conditions.any else (),
         )
         block = statement.get("block")
         if block is not None:

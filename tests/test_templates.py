@@ -44,7 +44,8 @@ def choices(value: str) -> tuple[str, ...]:
 
 
 def cases(text: str) -> list[tuple[str, str, int, int, bool]]:
-    return [(text[start:end].strip(), *case) for start, end, case in neutralise(text).arms]
+    neutral = neutralise(text)
+    return [(text[start:end].strip(), *case) for start, end, case in (*neutral.arms, *neutral.lines)]
 
 
 PLAIN = [
@@ -59,6 +60,9 @@ PLAIN = [
     'log_format x escape=json \'{"a":"$b","c":{"d":"$e"}}\';',
     "server {# the first one\n listen 80;\n # location / {\n #}\n}",
     "proxy_pass https://$host${request_uri};",
+    "set $a $${x.y};",
+    "set $a %%{ if x };",
+    "a_by_lua_block { x = '${a.b}' }",
     "log_format x\n  $host\n  ${uri};",
     "location @named { return 200 '<html><body>a@b.org</body></html>'; }",
     "${",
@@ -67,7 +71,7 @@ PLAIN = [
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_plain_nginx_is_left_as_it_is(text: str) -> None:
-    assert neutralise(text) == Neutral(text, {}, ())
+    assert neutralise(text) == Neutral(text, {}, (), (), ())
 
 
 @pytest.mark.parametrize(
@@ -92,6 +96,13 @@ def test_a_tag_without_end_is_left_as_it_is(text: str) -> None:
         "<%= $x -%>",
         "{% include 'x' %}",
         "${X:-1}",
+        "${x.y}",
+        '${x["y"]}',
+        "${ x }",
+        "${~ x ~}",
+        '${x == "y" ? "a}" : upper("b")}',
+        '${join(",", [for a in b : "${a}x"])}',
+        "${lookup({ a = 1 }, x)}",
         "%web_port%",
         "<your port>",
         "@PORT@",
@@ -143,6 +154,9 @@ def test_characters_of_the_input_are_kept() -> None:
         ('{{ ternary "on" "off" .x }}', ("on", "off")),
         ('{{ .x | ternary "on" "off" }}', ("on", "off")),
         ("<%= @x ? 'on' : 'off' %>", ("on", "off")),
+        ('${x ? "on" : "off"}', ("on", "off")),
+        ('${x.y == 1 ? "on" : "off"}', ("on", "off")),
+        ("${x.y}", ()),
         ("{{ x }}", ()),
         ("{{ x | default(y) }}", ()),
         ("{{ x | default('a') ~ 'b' }}", ()),
@@ -196,13 +210,13 @@ def test_an_expression_in_a_statements_place_is_a_statement(text: str, expected:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a b; {# c #}\nd e;", "a b; # c d e;"),
-        ("{{- /* c */ -}}\nd e;", "# c d e;"),
-        ("{{! c }}\nd e;", "# c d e;"),
-        ("{{!-- c --}}", "# c"),
-        ("<%# c %>\n", "# c"),
-        ("{#\n  c\nd\n#}\n", "#c"),
-        ("a{# c #}\nb;", "a # c b;"),
+        ("a b; {# c #}\nd e;", "a b; d e;"),
+        ("{{- /* c */ -}}\nd e;", "d e;"),
+        ("{{! c }}\nd e;", "d e;"),
+        ("{{!-- c --}}", ""),
+        ("<%# c %>\n", ""),
+        ("{#\n  c\nd\n#}\n", ""),
+        ("a{# c #}\nb;", "a b;"),
         ("a {# c #} b;", "a b;"),
         ("a 'b{# c #}d' e;", "a 'bd' e;"),
         ("a_by_lua_block { {# c #}\n}", "a_by_lua_block { }"),
@@ -218,11 +232,115 @@ def test_comments_and_control_are_nothing(text: str, expected: str) -> None:
     assert neutralise(text).text.count("\n") == text.count("\n")
 
 
-def test_skip_comments_of_templates_work() -> None:
-    text = "{# checkov:skip=CKV_X:reason #}\na b;"
-    (comment,) = parse("/x", "x", text.encode()).comments
-    assert comment.start == 0
-    assert comment.text.split(" ")[2] == "checkov:skip=CKV_X:reason"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a b; {# c #}",
+        "{# c #} a b;",
+        "a {# c #} b;",
+        "{{- /* c */ -}}",
+        "{{! c }}",
+        "{{!-- c --}}",
+        "<%# c -%>",
+        "{% comment %} c {% endcomment %}",
+        "{#\n c\n#}",
+    ],
+)
+def test_comments_of_templates_are_comments(text: str) -> None:
+    (extent,) = neutralise(text).comments
+    assert text[slice(*extent)].strip() == "c"
+
+
+@pytest.mark.parametrize("text", ["a '{# c #}';", "# {# c #}\n", "a_by_lua_block { {# c #} }"])
+def test_comments_of_templates_that_stand_in_something_else_are_none(text: str) -> None:
+    assert neutralise(text).comments == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # tags are tags in comments too
+        ("# {% if a %}\nx y;\n# {% endif %}\n", [("x y;\n#", "if a", 0), ("x y;", "line #13", 0)]),
+        ("# {% if a %}\nx y;\n# {% endif %} note\nz z;", [("x y;\n#", "if a", 0), ("x y;", "line #13", 0)]),
+        ("# {{ if .a }}\nx y;\n# {{ end }} note\nz z;", [("x y;\n#", "if .a", 0)]),
+        (
+            "# <% if a %>\nx y;\n# <% else %> note\nz z;\n# <% end %> note",
+            [("x y;\n#", "if a", 0), ("note\nz z;\n#", "if a", 1)],
+        ),
+        (
+            "# {{ if .a }}\nx y;\n{{ else }} note\nz z;\n# {{ end }}",
+            [("x y;", "if .a", 0), ("note\nz z;\n#", "if .a", 1)],
+        ),
+        # a comment that only one arm begins
+        ("{{ if .a }}#{{ end }}x y; z z;\nu u;", [("#", "if .a", 0), ("x y; z z;", "if .a", 1)]),
+        ("{{ if .a }}#{{ else }}v v;{{ end }}x y;", [("#", "if .a", 0), ("v v;", "if .a", 1), ("x y;", "if .a", 1)]),
+        ("{{ if .a }}v v;\n# {{ end }}x y;", [("v v;\n#", "if .a", 0), ("x y;", "if .a", 1)]),
+        ("{{ range .a }}#{{ end }}x y;", [("#", "range .a #0", 0), ("x y;", "range .a #0", 1)]),
+        (
+            "{{ if .a }}#{{ else if .b }}#{{ end }}x y;",
+            [("#", "if .a elif .b", 0), ("#", "if .a elif .b", 1), ("x y;", "if .a elif .b", 2)],
+        ),
+        (
+            "{{ if .a }}#{{ else if .b }}{{ end }}x y;",
+            [("#", "if .a elif .b", 0), ("", "if .a elif .b", 1), ("x y;", "line #37", 0)],
+        ),
+        # white space that is trimmed does not end a comment
+        ("# {{ .a -}}\nx y;\nz z;", []),
+        ("{{ if .a }}# {{- end -}}\nx y;", [("#", "if .a", 0), ("x y;", "if .a", 1)]),
+    ],
+)
+def test_tags_in_comments_are_live(text: str, expected: list[tuple[str, str, int]]) -> None:
+    assert [case[:3] for case in cases(text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# {{ if .a }}\nx y;\n# {{ end }} note\nz z;", ["x", "z"]),
+        ("# {{ if .a }}\nx y;\n{{ else }} note\nz z;\n# {{ end }}", ["x", "z"]),
+        ("# {{ if .a }}u;{{ else }}u;\nx y; # u;\n{{ end }}z z;", ["x", "z"]),
+        ("{{ if .a }}# u;{{ else }}# u;{{ end }} u;\nx y;", ["x"]),
+        ("{{ if .a }}v # u{{ else }}\nx y{{ end }};", ["v", "x"]),
+        # white space that is trimmed does not end a comment
+        ("# {{ .a -}}\nu u;\nz z;", ["z"]),
+        ("# {{ .a }}\n{{- .b }} u u;\nz z;", ["z"]),
+        ("# note\n{{- if .a }}\nx y;\n{{- end }}\nz z;", ["x", "z"]),
+        ("# note\n{{- if .a -}}\nu u;\n{{- end }}\nz z;", ["z"]),
+        ("# <%= a -%>\nu u;\nz z;", ["z"]),
+        ("# <%= a -%> \nx y;\nz z;", ["x", "z"]),
+        ("# ${~ upper(a) ~}\nu u;\nz z;", ["z"]),
+        ("# %{ if a ~}\nu u;\n%{ endif ~}\nz z;", ["z"]),
+        ("x y;\n# %{ if a }\nz z;\n# %{ endif }\nx y;", ["x", "z", "x"]),
+        # the opener of a tag may be a word of a comment
+        ("# use {{ here\nx {{ y }};\nz z;", ["x", "z"]),
+        ("# use {% here\nx {{ y }};\nz z;", ["x", "z"]),
+        ("# use <% here\nx <%= y %>;\nz z;", ["x", "z"]),
+        ("# use {# here\nx {{ y }};\nz z;", ["x", "z"]),
+        ("# use `{{`\nx y;\n# and `}}`\nz {{ y }};", ["x", "z"]),
+        ("# use {% here\nx y;\n# and %}\nz z;", ["x", "z"]),
+        ("# use <% here\nx y;\n# and %>\nz z;", ["x", "z"]),
+        ("x y; # use <% here\nx y;\n# and %>\nz z;", ["x", "x", "z"]),
+        ("# {% if %} and {% for %}\n{% if a %}x y;{% endif %}", ["x"]),
+        ("# ${ here\nx ${ upper(y) };", ["x"]),
+        ("# %{ here\nx y;%{ if a } z z;%{ endif }", ["x", "z"]),
+        # a tag may go on on the next line
+        ("# {% set a = {\n 'b': 1,\n} %}\nx y;", ["x"]),
+        ("# {{ a\n  | b }} u;\nx y;", ["x"]),
+        ("{{ `u u;\nu u;` }}\nx y;", ["u u;\nu u;", "x"]),
+        # a table of Lua whose fields end like statements
+        ("a_by_lua_block { t = {{ a = 1;\n b = 2;\n}} }", ["a_by_lua_block"]),
+    ],
+)
+def test_a_comment_hides_what_the_engine_leaves_in_it(text: str, expected: list[str]) -> None:
+    assert [directive.name for directive in parse("/x", "x", text.encode()).directives] == expected
+
+
+def test_a_line_behind_a_tag_that_may_take_the_end_of_its_line_is_conditional() -> None:
+    """With ``trim_blocks``, as in Ansible, it is a part of the comment."""
+    assert cases("# {% set a = 1 %}\nx y;\nz z;") == [("x y;", "line #18", 0, 2, False)]
+    assert cases("# {# note #}\nx y;\nz z;") == [("x y;", "line #13", 0, 2, False)]
+    assert cases("# {% set a = 1 +%}\nx y;\nz z;") == cases("# {{ a }}\nx y;\nz z;") == []
+    assert cases("# {% set a = 1 -%}\nx y;\nz z;") == []
 
 
 DIALECTS = {
@@ -236,6 +354,8 @@ DIALECTS = {
     "erb": ("<% if @a -%>", "<%- else -%>", "<% end %>"),
     "epp": ("<% if $a { -%>", "<% } else { -%>", "<% } -%>"),
     "lines": ("\n> if a then\n", "\n> else\n", "\n> end\n"),
+    "terraform": ("%{ if a }", "%{ else }", "%{ endif }"),
+    "trimming terraform": ("%{~if a~}", "%{~ else ~}", "%{~endif~}"),
 }
 
 
@@ -358,6 +478,9 @@ TERRAFORM = ("%{ if a }", "%{ if a }x y;%{ endif }")
         (JINJA, "IF{% set a.b = 1 %}IF"),
         (JINJA, "IF{% set ns.a = 1 %}IF"),
         (JINJA, "IF{% with c = 1, a = 2 %}IF{% endwith %}"),
+        (JINJA, "{% with c = 1, a = 2 %}IF{% endwith %}IF"),
+        (JINJA, "{% block c %}IF{% endblock %}IF"),
+        (JINJA, "{% set c %}{% set a = 1 %}IF{% endset %}IF"),
         (JINJA, "IF{% do a.update({'b': 1}) %}IF"),
         (JINJA, "IF{% do c.append(1) %}IF"),
         (JINJA, "IF{{ a.pop('b') }}IF"),
@@ -395,15 +518,16 @@ TERRAFORM = ("%{ if a }", "%{ if a }x y;%{ endif }")
         (GO_VARIABLE, "{{ if $a := .c }}IF{{ end }}{{ if $a := .d }}IF{{ end }}"),
         (GO_VARIABLE, "{{ range $a := .c }}IF{{ end }}IF"),
         (GO_VARIABLE, "{{ range .c }}IF{{ $a = . }}{{ end }}IF"),
+        (GO_VARIABLE, "{{ if .c }}{{ $a := .d }}IF{{ end }}IF"),
         (GO, 'IF{{ $_ := set . "a" true }}IF'),
         (GO, 'IF{{ set $ "a" true }}IF'),
-        (GO, 'IF{{ $x := merge .a .c }}IF'),
+        (GO, "IF{{ $x := merge .a .c }}IF"),
         (GO, 'IF{{ .c | set . "a" }}IF'),
         (GO, 'IF{{ .Scratch.Set "a" 1 }}IF'),
-        (GO, "IF{{ template \"t\" . }}IF"),
-        (GO, "IF{{- include \"t\" . | nindent 4 -}}IF"),
-        (GO, "IF{{ $x := include \"t\" . }}IF"),
-        (GO, "IF{{ if include \"t\" . }}{{ end }}IF"),
+        (GO, 'IF{{ template "t" . }}IF'),
+        (GO, 'IF{{- include "t" . | nindent 4 -}}IF'),
+        (GO, 'IF{{ $x := include "t" . }}IF'),
+        (GO, 'IF{{ if include "t" . }}{{ end }}IF'),
         (GO, "{{ range .c }}IF{{ end }}IF"),
         (GO, "{{ range .c }}IF{{ end }}{{ range .d }}IF{{ end }}"),
         (GO, "{{ with .c }}IF{{ end }}IF"),
@@ -464,9 +588,8 @@ def test_conditions_are_not_the_same_where_names_may_have_changed(test: tuple[st
         (JINJA, "{% for a in c %}IF{{ a.b }};IF{% endfor %}"),
         (JINJA, "IF{% for a in c %}x y;{% endfor %}IF"),
         (JINJA, "{% if c %}IF{% else %}IF{% endif %}"),
-        (JINJA, "{% block c %}IF{% endblock %}IF"),
-        (GO, "IF{{ .c | default \"a\" | quote }};{{ eq .a 1 }};{{ index .c 1 }};IF"),
-        (GO, "IF{{ $c := .a }}{{ $d := printf \"%s\" .a }}IF"),
+        (GO, 'IF{{ .c | default "a" | quote }};{{ eq .a 1 }};{{ index .c 1 }};IF'),
+        (GO, 'IF{{ $c := .a }}{{ $d := printf "%s" .a }}IF'),
         (GO, "{{ range .c }}IF x {{ . }};IF{{ end }}"),
         (GO, "IF{{ range .c }}x y;{{ end }}IF"),
         (GO, "IF{{ if and (eq .a .b) (not .c) }}x y;{{ end }}IF"),

@@ -146,7 +146,7 @@ class _Place:
     def __init__(self, changes: Mapping[str, Sequence[int]]) -> None:
         self._changes = changes
         self._loops: list[_Scope] = []
-        self._past_loops: list[_Scope] = []
+        self._past: list[_Scope] = []
         self._past_starts: list[int] = []
         self._bound: dict[str, list[int]] = {}
 
@@ -161,11 +161,11 @@ class _Place:
             self._bound[name].pop()
         if scope.is_loop:
             self._loops.pop()
-            while self._past_starts and self._past_starts[-1] > scope.start:
-                self._past_starts.pop()
-                self._past_loops.pop()
-            self._past_starts.append(scope.start)
-            self._past_loops.append(scope)
+        while self._past_starts and self._past_starts[-1] > scope.start:
+            self._past_starts.pop()
+            self._past.pop()
+        self._past_starts.append(scope.start)
+        self._past.append(scope)
 
     def since(self, name: str, at: int) -> int:
         """The offset since which a name stands for what it stands for here; -1 for the beginning."""
@@ -174,13 +174,13 @@ class _Place:
         return max(self._changed(changes, at), self._brought_by_loop(changes), bound[-1])
 
     def _changed(self, changes: Sequence[int], at: int) -> int:
-        """The last change; where that was in a loop, the end of the loop, which may have run any number of times."""
+        """The last change; where that was in a construct, its end, which may have undone it, or not come to it."""
         index = bisect_right(changes, at) - 1
         if index < 0:
             return -1
         change = changes[index]
-        loop = bisect_right(self._past_starts, change) - 1
-        return self._past_loops[loop].end if loop >= 0 and self._past_loops[loop].end >= change else change
+        past = bisect_right(self._past_starts, change) - 1
+        return self._past[past].end if past >= 0 and self._past[past].end >= change else change
 
     def _brought_by_loop(self, changes: Sequence[int]) -> int:
         """The start of the innermost loop around that changes a name somewhere: an earlier pass may have done so."""

@@ -75,9 +75,7 @@ _CHANGES_IN_PLACE: Final = re.compile(
     r"|delete_if|keep_if|replace|fill|store|update|add)\b"
 )
 _SIGN: Final = r"\s*(?:\|\||&&|\*\*|<<|>>|[-+*/%|&^:.])?=(?![=~>])"
-_ASSIGNMENT: Final = re.compile(
-    rf"(?P<whose>[.\])]\s*)?(?P<name>(?<![\w$@])[$@]{{0,2}}[A-Za-z_]\w*|[\])]){_SIGN}"
-)
+_ASSIGNMENT: Final = re.compile(rf"(?P<whose>[.\])]\s*)?(?P<name>(?<![\w$@])[$@]{{0,2}}[A-Za-z_]\w*|[\])]){_SIGN}")
 _TARGETS: Final = re.compile(rf"(?P<names>[$@\w]+(?:\s*,\s*\*?[$@\w]+)*){_SIGN}")
 
 _SETTING: Final = re.compile(r"(?:set|local|assign|with)\b\s*")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from copy import copy
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.templates.conditions import Meanings
-from checkov_nginx_tls.templates.constructs import Branch, Construct, has_words, kind_of
+from checkov_nginx_tls.templates.constructs import Branch, Construct, doubt, has_words, kind_of
+from checkov_nginx_tls.templates.lines import SPACE, Lines
 from checkov_nginx_tls.templates.neutral import FILLER, Arm, Expression
 from checkov_nginx_tls.templates.reader import BLANK, Reader
 from checkov_nginx_tls.templates.values import choices_of
@@ -19,27 +19,31 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.templates.overlay import Overlay
     from checkov_nginx_tls.templates.tags import Tag
 
-_NOT_IN_LUA: Final = frozenset({"lone", "percent", "angle", "at"})
+_NOT_IN_LUA: Final = frozenset({"lone", "percent", "angle", "at", "interpolation"})
 """Families that are no templates where they stand in Lua."""
 
 _AFTER_WORD: Final = f"{BLANK}\n;{{"
-_REST_OF_LINE: Final = re.compile(rf"[{BLANK}]*(?:\n|\Z)")
 
 
 class Walk:
-    """Goes through a text and its tags once; writes the overlay and collects the arms."""
+    """Goes through a text and its tags once; writes the overlay, and collects the arms and what else Neutral has."""
 
-    def __init__(self, text: str, overlay: Overlay) -> None:
+    def __init__(self, text: str, tags: Sequence[Tag], overlay: Overlay) -> None:
+        self.lines: list[Arm] = []
+        self.comments: list[tuple[int, int]] = []
         self._text = text
+        self._tags = tags
         self._overlay = overlay
+        self._lines = Lines(text, tags)
         self._kept: list[Construct] = []
+        self._rests: list[Construct] = []
         self._meanings = Meanings()
         self._reader = Reader(text)
         outside = Construct([], [Branch(0, mark=";")], self._reader.place, [], complete=True)
         self._constructs = [outside]
         self._open_families: Counter[str] = Counter()
 
-    def run(self, tags: Sequence[Tag]) -> list[Arm]:
+    def run(self) -> list[Arm]:
         """Go through everything; the arms."""
         handlers = {
             "open": self._open,
@@ -49,22 +53,47 @@ class Walk:
             "comment": self._comment,
         }
         position = 0
-        for tag, is_alone in zip(tags, _stand_alone(self._text, tags)):
-            self._reader.read(position, tag.start, self._branch)
-            position = tag.end
+        for tag, is_alone in zip(self._tags, _stand_alone(self._text, self._tags)):
+            self._read(position, tag)
+            self._meanings.pass_by(tag)
             if tag.kind in handlers:
                 handlers[tag.kind](tag)
             else:
                 self._value(tag, is_alone=is_alone)
+            position = self._behind(tag)
         self._meanings.settle()
-        return [arm for construct in self._kept for arm in construct.arms(self._text)]
+        self.lines += (arm for construct in self._kept for arm in construct.lines())
+        return [arm for construct in self._kept for arm in construct.arms()]
+
+    def _read(self, start: int, tag: Tag) -> None:
+        """Read the text up to a tag; white space that the tag trims ends no comment."""
+        end = self._lines.trimmed_from(tag, start)
+        self._reader.read(start, end, self._branch)
+        if self._reader.place.in_comment:
+            self._overlay.hide(end, tag.start)
+        else:
+            self._reader.read(end, tag.start, self._branch)
+
+    def _behind(self, tag: Tag) -> int:
+        """Where to read on behind a tag: in a comment not before what it trims, which then does not end that."""
+        place = self._reader.place
+        if (place.in_comment or place.doubtful_until > tag.start) and self._lines.may_go_on(tag):
+            self._doubt_line(tag.end + 1)
+        end = self._lines.trimmed_to(tag) if place.in_comment else tag.end
+        self._overlay.hide(tag.end, end)
+        return end
+
+    def _doubt_line(self, start: int) -> None:
+        """Let a line be conditional from an offset on: a comment in front of it may go on."""
+        end = self._reader.place.doubtful_until = self._lines.end(start)
+        if self._text[start:end].lstrip(SPACE)[:1] not in ("", "#"):
+            self.lines.append(Arm(start, end, doubt(start)))
 
     @property
     def _branch(self) -> Branch:
         return self._constructs[-1].branches[-1]
 
     def _value(self, tag: Tag, *, is_alone: bool) -> None:
-        self._meanings.pass_by(tag)
         reader, branch, place = self._reader, self._branch, self._reader.place
         is_statement = is_alone and place.fresh and place.plain
         if (tag.kind == "lone" and not is_statement) or (place.lua and tag.family in _NOT_IN_LUA):
@@ -87,7 +116,6 @@ class Walk:
 
     def _void(self, tag: Tag) -> None:
         self._blank(tag.start, tag.end)
-        self._meanings.pass_by(tag)
 
     def _blank(self, start: int, end: int) -> None:
         place = self._reader.place
@@ -96,12 +124,10 @@ class Walk:
             place.last = ""
 
     def _comment(self, tag: Tag) -> None:
-        place = self._reader.place
-        if not place.plain or _REST_OF_LINE.match(self._text, tag.end) is None:
-            self._blank(tag.start, tag.end)
-            return
-        self._overlay.comment(tag, " " if place.last else "")
-        place.last = ""
+        if self._reader.place.plain:
+            start = tag.start + len(tag.word)
+            self.comments.append((start, start + len(tag.code)))
+        self._blank(tag.start, tag.end)
 
     def _open(self, tag: Tag) -> None:
         kind = kind_of(tag)
@@ -113,16 +139,24 @@ class Walk:
 
     def _middle(self, tag: Tag) -> None:
         construct = self._constructs[-1]
-        if not construct.complete:
-            self._end_branch(tag)
-            self._reader.place = copy(construct.place)
-            construct.complete = tag.word in ("else", "^")
-            test = self._meanings.turn(tag)
-            if not construct.complete:
-                construct.tests.append(test)
-            construct.tags.append(tag)
-            construct.branches.append(Branch(tag.end))
+        if construct.complete or construct.tags[0].family != tag.family:
+            self._blank(tag.start, tag.end)
+            return
+        self._end_branch(tag)
+        self._end_line_of(construct, tag)
+        self._reader.place = copy(construct.place)
         self._blank(tag.start, tag.end)
+        if construct.is_broken:
+            self._overlay.open_comment(tag.start, tag.end)
+            self._reader.place.since = tag.start
+        elif construct.place.doubtful_until > construct.start:
+            self._doubt_line(tag.end)
+        construct.complete = tag.word in ("else", "^")
+        test = self._meanings.turn(tag)
+        if not construct.complete:
+            construct.tests.append(test)
+        construct.tags.append(tag)
+        construct.branches.append(Branch(tag.end))
 
     def _close(self, tag: Tag) -> None:
         if not self._open_families[tag.family]:
@@ -135,6 +169,12 @@ class Walk:
         construct = self._leave(tag)
         construct.tags.append(tag)
         self._blank(tag.start, tag.end)
+        hides = [branch.place.in_comment for branch in construct.branches]
+        hides += [] if construct.complete else [construct.place.in_comment]
+        if any(hides) and not all(hides):
+            self._end_comment(construct)
+        elif construct.ends_in_doubt():
+            self._doubt_line(tag.end)
         if construct.kind == "macro" and not any(branch.mark for branch in construct.branches):
             self._erase(construct)
         elif construct.is_value():
@@ -150,13 +190,40 @@ class Walk:
         return construct
 
     def _end_branch(self, tag: Tag) -> None:
-        branch, place = self._branch, self._reader.place
+        branch = self._branch
         branch.end = tag.start
-        if place.in_comment and place.since >= branch.start and _REST_OF_LINE.match(self._text, tag.end) is None:
-            # The rest of the line is commented out in this arm only.
-            self._overlay.fill(place.since, tag.start)
-            place.until = ""
-        branch.place = copy(place)
+        branch.place = copy(self._reader.place)
+        while self._rests and self._rests[-1].end >= branch.start:
+            construct = self._rests.pop()
+            if construct.rest is not None and construct.rest[1] > tag.start:
+                construct.rest = construct.rest[0], tag.start
+
+    def _end_line_of(self, construct: Construct, tag: Tag) -> None:
+        """A branch ends at a tag, perhaps in a comment: that must not hide the next branch, which begins in none."""
+        place, around = self._reader.place, construct.place
+        construct.is_broken |= around.in_comment and not (place.in_comment and place.since == around.since)
+        is_own = place.in_comment and (construct.is_broken or not around.in_comment)
+        if is_own and not (place.fresh and self._lines.is_last(tag)):
+            self._blank_comment(tag.start)
+
+    def _blank_comment(self, end: int) -> None:
+        """Blank the comment that is open: what follows is not always commented out."""
+        place = self._reader.place
+        self._overlay.fill(place.since, end)
+        place.until = ""
+
+    def _end_comment(self, construct: Construct) -> None:
+        """A construct of which some branches end in a comment, or are left out in one: what follows is conditional."""
+        last = construct.tags[-1]
+        place = self._reader.place
+        if self._lines.is_last(last):
+            place.doubtful_until = self._lines.end(last.end)
+            return
+        if place.in_comment:
+            self._blank_comment(last.start)
+        construct.rest = last.end, self._lines.end(last.end)
+        place.doubtful_until = construct.rest[1]
+        self._rests.append(construct)
 
     def _erase(self, construct: Construct) -> None:
         """Forget what was read in a construct, and that it was there."""
@@ -204,7 +271,7 @@ class Walk:
         elif place.fresh and not place.lua:
             # A statement that ends behind the construct must not swallow the first one of the next arm.
             for branch in branches[:-1]:
-                if not branch.place.fresh and not branch.place.until:
+                if not branch.place.fresh and branch.place.until in ("", "\n"):
                     self._overlay.fill(branch.end, branch.end + 1, ";")
         self._balance(branches)
         for branch in branches:
@@ -248,7 +315,7 @@ def _stand_alone(text: str, tags: Sequence[Tag]) -> list[bool]:
     following: Tag | None = None
     for tag in reversed(tags):
         behind = text[tag.end : following.start if following is not None else None]
-        rest = behind.lstrip(f"{BLANK}\n")
+        rest = behind.lstrip(SPACE)
         ends_line = "\n" in behind[: len(behind) - len(rest)]
         if rest[:1] in (";", "{"):
             alone = False
