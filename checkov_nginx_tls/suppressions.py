@@ -42,9 +42,9 @@ def skips_of(file: ParsedFile) -> tuple[Skip, ...]:
 
     A comment on a directive's own line covers that directive; one directly above a directive or block covers
     that; first in a block, or standing alone before a blank line or a closing brace, it covers the whole
-    enclosing block; before everything else in a file and followed by a blank line, the file. Lines are those of the nginx
-    text, wherever that is embedded; one with nothing but tags of a template counts as none. In an arm of a template a
-    comment covers nothing outside of that: without the arm it is not there.
+    enclosing block; before everything else in a file and followed by a blank line, the file. Lines are those of
+    the nginx text, wherever that is embedded; one with nothing but tags of a template counts as none. In an arm of
+    a template a comment covers nothing outside of that: without the arm it is not there.
     """
     found = [(comment, match) for comment in file.comments for match in _SKIP.finditer(comment.text)]
     if not found:

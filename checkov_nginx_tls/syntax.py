@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import crossplane.parser
 
+from checkov_nginx_tls.templated_names import block_inside, is_filled_in, is_filled_with_statements, readings
 from checkov_nginx_tls.templates import FILLER, Arm, Expression, Neutral, neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from checkov_nginx_tls.embedded import Region
+    from checkov_nginx_tls.templated_names import Reading
     from checkov_nginx_tls.templates import Case
 
 PARAMETER_LIMIT: Final = 4096
@@ -193,7 +195,27 @@ class Directive:
     @property
     def is_opaque(self) -> bool:
         """Whether a template decides which directive it is, or which directives stand in its place."""
-        return isinstance(self.name, Templated)
+        return False
+
+    @property
+    def readings(self) -> tuple[Directive, ...]:
+        """Where it is opaque, the directives that it may be."""
+        return ()
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether nothing says that it is this directive, which it may be."""
+        return False
+
+    @property
+    def written(self) -> Directive:
+        """The directive as written, of which this may be a reading."""
+        return self
+
+    def as_block_in(self, context: str) -> Directive:
+        """The block that this one probably is in a context; itself where it is not opaque, or nothing is known."""
+        del context
+        return self
 
     @property
     def line(self) -> int:
@@ -207,6 +229,40 @@ class Directive:
 
     def __repr__(self) -> str:
         return f"<{self.source.name}:{self.line} {' '.join((self.name, *self.args))}>"
+
+
+class OpaqueDirective(Directive):
+    """A directive whose name a template fills in; see ``templated_names``."""
+
+    __slots__ = ("readings",)
+
+    readings: tuple[Directive, ...]
+
+    @property
+    def is_opaque(self) -> bool:
+        """See Directive."""
+        return True
+
+    def as_block_in(self, context: str) -> Directive:
+        """See Directive."""
+        likely = [one for one in self.readings if one.name == block_inside(context, one.args)]
+        sure = [one for one in self.readings if not one.is_guess or len(self.readings) == 1]
+        return next(iter([*likely, *sure]), self)
+
+    def read_as(self, reading: Reading) -> Directive:
+        """The directive in one of its readings."""
+        cases = self.conditions if reading.case is None else (*self.conditions, reading.case)
+        offsets = self.start, self.head_end, self.end
+        directive = _ReadDirective(self.source, self.parent, reading.name, reading.args, offsets, cases)
+        directive.is_guess, directive.written, directive.block = reading.is_guess, self, self.block
+        return directive
+
+
+class _ReadDirective(Directive):
+    __slots__ = ("is_guess", "written")
+
+    is_guess: bool
+    written: Directive
 
 
 class Comment(NamedTuple):
@@ -225,11 +281,11 @@ class Comment(NamedTuple):
 class ParsedFile:
     """What one file holds at its top level, and all its comments in the order of the text.
 
-    ``extent`` are the offsets between which it stands in its source, white space at the end left out. ``written`` is its
-    nginx text from the first of them on, without the escapes of a format around it, and ``overlay`` what that was read
-    as, without tags of a template: both character for character below the source's text. ``arms`` are the offsets of
-    the arms of a template's control constructs, outer before inner. ``context`` is the context that a format around it
-    gives its top level, and is "" where none does.
+    ``extent`` are the offsets between which it stands in its source, white space at the end left out. ``written`` is
+    its nginx text from the first of them on, without the escapes of a format around it, and ``overlay`` what that was
+    read as, without tags of a template: both character for character below the source's text. ``arms`` are the offsets
+    of the arms of a template's control constructs, outer before inner. ``context`` is the context that a format around
+    it gives its top level, and is "" where none does.
     """
 
     source: Source
@@ -293,7 +349,7 @@ def undecided_among(placed: Sequence[Directive | None]) -> Directive:
 
 
 def _parse(source: Source, text: str, neutral: Neutral, start: int) -> ParsedFile:
-    """Parse the part of a source whose overlay, ``text``, begins at the offset ``start``; ``neutral`` is made of that."""
+    """Parse the part of a source whose nginx text begins at the offset ``start``; ``neutral`` is made of that."""
     comments = [comment for extent in neutral.comments for comment in _lines_of_comment(text, *extent, start)]
     tokens = _TokenStream(source.path)
     offsets = _Offsets(neutral.text, start)
@@ -464,7 +520,8 @@ def _tokens(reader: _Reader, comments: list[Comment], *, brief: bool) -> Iterato
                 token = reader.parameter(start, stop, quoted=quoted)
                 if statements.first is None:
                     statements.first = token
-                yield token, 0, quoted
+                # What a template fills in is a word, though it begins like a comment or is a brace.
+                yield token, 0, quoted or (bool(reader.expressions) and token != text[start:stop])
         match = match_token(text, stop)
     statements.finish()
 
@@ -636,24 +693,37 @@ def _directives(
     offsets: _Offsets,
 ) -> tuple[Directive, ...]:
     """The directives of crossplane's statements."""
-    directives = []
+    directives: list[Directive] = []
     for statement in statements:
         first: Token = statement["directive"]
         places = offsets.of_statement(first)
-        args: list[str] = statement["args"]
-        directive = Directive(
-            source,
-            parent,
-            intern(str(first)) if first.parts is None else _text(first),
-            tuple([arg if type(arg) is str else _text(arg) for arg in args]),
-            places,
-            conditions.at(places[0]) if conditions.any else (),
-        )
+        texts: list[str] = statement["args"]
+        args = tuple([arg if type(arg) is str else _text(arg) for arg in texts])
+        cases = conditions.at(places[0]) if conditions.any else ()
+        parts = _parts_of_name(first, source, places[0])
+        directive: Directive
+        if parts is None:
+            directive = Directive(source, parent, intern(str(first)), args, places, cases)
+        else:
+            directive = OpaqueDirective(source, parent, Templated.of(parts), args, places, cases)
         block = statement.get("block")
         if block is not None:
             directive.block = _directives(source, directive, block, conditions, offsets)
+        if isinstance(directive, OpaqueDirective) and parts is not None:
+            place = f"{directive.name} {source.id}:{directive.start}"
+            found = readings(parts, args, is_block=block is not None, place=place)
+            directive.readings = tuple(map(directive.read_as, found))
         directives.append(directive)
     return tuple(directives)
+
+
+def _parts_of_name(first: Token, source: Source, start: int) -> Sequence[str | Expression] | None:
+    """The parts of a directive's name if something fills it in, or if that was statements; None if it is plain."""
+    if first.parts is not None:
+        return first.parts
+    if is_filled_in(first) or (not first.isidentifier() and is_filled_with_statements(first, source.text[start])):
+        return [str(first)]
+    return None
 
 
 def _text(token: str) -> str:

@@ -1,4 +1,4 @@
-"""Random Jinja templates, rendered by Jinja itself: what goes together in the arms goes together in what is rendered."""
+"""Random Jinja templates, rendered by Jinja itself: what goes together in arms goes together where it is rendered."""
 
 from __future__ import annotations
 

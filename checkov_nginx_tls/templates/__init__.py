@@ -28,9 +28,9 @@ __all__ = ["FILLER", "Arm", "Case", "Expression", "Neutral", "neutralise"]
 def neutralise(text: str, expressions: Mapping[str, Expression] = MappingProxyType({})) -> Neutral:
     """Turn a template into text of the same length that nginx's syntax can be read from.
 
-    Values become opaque characters followed by FILLERs, control tags and comments white space. ``text`` may hold FILLERs
-    and the characters of ``expressions``: both are kept, and new characters follow them. A tag without end is left as
-    it is, and so is plain nginx.
+    Values become opaque characters followed by FILLERs, control tags and comments white space. ``text`` may hold
+    FILLERs and the characters of ``expressions``: both are kept, and new characters follow them. A tag without end is
+    left as it is, and so is plain nginx.
     """
     tags = find_tags(text)
     if not tags:

@@ -88,9 +88,9 @@ def has_words(pieces: Iterable[tuple[str, ...]]) -> bool:
 class Construct:
     """A construct that began at ``place``; the last of its tags ends it, and its branches stand between them.
 
-    ``tests`` are its conditions. ``complete`` says that one of the branches is always rendered. ``is_broken`` says that it
-    began in a comment that one of its branches ended. ``rest`` are the offsets of the rest of the line behind it where
-    some of its branches comment that out.
+    ``tests`` are its conditions. ``complete`` says that one of the branches is always rendered. ``is_broken`` says that
+    it began in a comment that one of its branches ended. ``rest`` are the offsets of the rest of the line behind it
+    where some of its branches comment that out.
     """
 
     tags: list[Tag]

@@ -85,7 +85,8 @@ _TABLE: Final = re.compile(rf"(?x)\s* (?: (?:{_STRING}|[\w.]+) \s* (?: [,}}] | =
 _KEYWORDS: Final = {
     "jinja": re.compile(
         r"""(?x)
-        (?P<close> end(?:if|unless|case|for|tablerow|while|macro|function|capture|set|with|block|filter|autoescape|call)? )\b
+        (?P<close> end(?:if|unless|case|for|tablerow|while|macro|function|capture|set|with|block|filter|autoescape
+          |call)? )\b
       | (?P<middle> elif|elsif|elseif|else[ ]if|else|when )\b
       | (?P<open> if|unless|case|for|tablerow|while|macro|function|capture|set(?=\s+[\w.]+\s*(?:\||\Z))
           |with|block|filter|autoescape|call )\b

@@ -101,7 +101,11 @@ class Walk:
             return
         if place.in_comment and "\n" not in self._text[tag.start : tag.end]:
             return
-        value = Expression(self._text[tag.start : tag.end], choices_of(tag))
+        choices = choices_of(tag)
+        if place.plain and not place.last and _may_begin_comment(choices):
+            self._comment_out(tag, choices)
+            return
+        value = Expression(self._text[tag.start : tag.end], choices)
         before = " " if place.last == "string" and not place.until else ""
         key = f"{tag.family} {tag.word} {' '.join(tag.code.split())}"
         self._overlay.value(tag.start, tag.end, value, before=before, after=";" if is_statement else "", key=key)
@@ -113,6 +117,16 @@ class Walk:
             reader.word(tag.start)
         if place.until != "\n":
             branch.add(value.choices)
+
+    def _comment_out(self, tag: Tag, choices: tuple[str, ...]) -> None:
+        """A value is the beginning of a comment, or nothing."""
+        self._blank(tag.start, tag.end)
+        if "" in choices:
+            self._doubt_line(tag.end)
+            return
+        place = self._reader.place
+        self._overlay.open_comment(tag.start, tag.end)
+        place.until, place.since = "\n", tag.start
 
     def _void(self, tag: Tag) -> None:
         self._blank(tag.start, tag.end)
@@ -306,6 +320,12 @@ class Walk:
             outer.punctuate("}", start, start)
         for start, end in branch.opened:
             outer.punctuate("{", start, end - 1)
+
+
+def _may_begin_comment(choices: tuple[str, ...]) -> bool:
+    """Whether all values that are something begin a comment."""
+    said = [choice for choice in choices if choice]
+    return bool(said) and all(choice.startswith("#") and "\n" not in choice for choice in said)
 
 
 def _stand_alone(text: str, tags: Sequence[Tag]) -> list[bool]:
