@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple, Union, cast
 
 from checkov.common.models.enums import CheckResult
@@ -318,7 +318,9 @@ class _Judge:
             self._raised.add(check.id)
             return
         for judgement in judgements:
-            if judgement.result is CheckResult.PASSED:
+            if judgement.is_guess:
+                self._guess(check, judgement)
+            elif judgement.result is CheckResult.PASSED:
                 self._passed.setdefault((check.id, judgement.cause.directive), judgement)
             elif judgement.result is CheckResult.FAILED:
                 spot = judgement.spot
@@ -327,8 +329,16 @@ class _Judge:
                 if judgement.connection is not None:
                     self._failed_at.add((check.id, judgement.connection.placed.directive))
             else:
-                undecided = judgement.connection.placed if judgement.connection is not None else judgement.cause
-                self._undecided.setdefault((check.id, undecided.directive), []).append(judgement)
+                self._doubt(check, judgement)
+
+    def _guess(self, check: BaseUpstreamCheck, judgement: Judgement) -> None:
+        """A judgement of what a directive may be: nothing for certain."""
+        if judgement.result is not CheckResult.PASSED:
+            self._doubt(check, replace(judgement, result=CheckResult.UNKNOWN))
+
+    def _doubt(self, check: BaseUpstreamCheck, judgement: Judgement) -> None:
+        undecided = judgement.connection.placed if judgement.connection is not None else judgement.cause
+        self._undecided.setdefault((check.id, undecided.directive.written), []).append(judgement)
 
     def _failures(self) -> Iterator[Outcome]:
         for key, group in self._failed.items():

@@ -42,7 +42,8 @@ class BlockConf(dict[str, Any]):
         for level in block.inheritance() if block.type != "main" else (block,):
             own: dict[str, list[Placed]] = {}
             for placed in level.simple:
-                own.setdefault(placed.directive.name, []).append(placed)
+                if not placed.directive.is_guess:
+                    own.setdefault(placed.directive.name, []).append(placed)
             for name, placed_list in own.items():
                 if name not in self._placed and (level is block or _inherits(block, name)):
                     self._placed[name] = placed_list

@@ -160,7 +160,7 @@ def _includes_of(file: ParsedFile, resolver: IncludeResolver) -> set[str]:
     pending = list(file.directives)
     while pending:
         directive = pending.pop()
-        pending.extend(directive.block or ())
+        pending.extend(directive.block or directive.readings)
         if directive.name == "include" and len(directive.args) == 1:
             found = resolver.resolve(directive) or ()
             targets.update(loaded.source.id for loaded in found if not isinstance(loaded, Problem))

@@ -207,7 +207,7 @@ def opens_connections(file: ParsedFile) -> bool:
     pending = list(file.directives)
     while pending:
         directive = pending.pop()
-        if is_judged(directive.name):
+        if is_judged(directive.name) or any(is_judged(reading.name) for reading in directive.readings):
             return True
         pending.extend(directive.block or ())
     return False

@@ -34,8 +34,10 @@ def lone_offs(configuration: Configuration, connections: Sequence[Connection]) -
 
 def _unaccounted(configuration: Configuration, connections: Sequence[Connection]) -> Iterator[LoneOff]:
     """Explicit offs that may be in effect for connections outside the scanned tree, and for none inside."""
+    connections = [connection for connection in connections if not connection.placed.directive.is_guess]
     possible = {connection.possible("verify") for connection in connections}
     accounted = {id(placed) for one in possible for placed in one.directives}
+    guessed = {placed.directive.written for one in possible for placed in one.directives if placed is not None}
     used = {connection.module.verify for connection in connections}
     blocks = [block for block in configuration.blocks if not block.data]
     hidden = {
@@ -50,7 +52,9 @@ def _unaccounted(configuration: Configuration, connections: Sequence[Connection]
         for name in _verify_directives(block):
             for off in _offs(block, name):
                 reaches_unknown = id(off.placed) in hidden or (bare and name not in used)
-                if id(off.placed) not in accounted and reaches_unknown:
+                directive = off.placed.directive
+                is_read_otherwise = directive.is_guess and directive.written in guessed
+                if id(off.placed) not in accounted and reaches_unknown and not is_read_otherwise:
                     yield off
 
 

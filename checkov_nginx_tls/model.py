@@ -364,15 +364,31 @@ class _Assembler:
     def fill(self, block: Block, directives: tuple[Directive, ...], includes: tuple[Directive, ...]) -> None:
         self.directives += len(directives)
         for directive in directives:
-            placed = Placed(directive, includes)
-            if directive.block is not None:
-                self.add_block(block, placed)
-            elif directive.name == "include" and len(directive.args) == 1:
-                self.include(block, placed)
+            if directive.is_opaque and not block.data:
+                self.put_opaque(block, directive, includes)
             else:
-                block.simple.append(placed)
-                if directive.is_opaque:
-                    block.unresolved.append(placed)
+                self.put(block, Placed(directive, includes))
+
+    def put(self, block: Block, placed: Placed) -> None:
+        if placed.directive.block is not None:
+            self.add_block(block, placed)
+        elif placed.directive.name == "include" and len(placed.directive.args) == 1:
+            self.include(block, placed)
+        else:
+            block.simple.append(placed)
+
+    def put_opaque(self, block: Block, directive: Directive, includes: tuple[Directive, ...]) -> None:
+        """Put in a directive whose name a template fills in, and what it may be; of a block only what is likely."""
+        if directive.block is not None:
+            self.add_block(block, Placed(directive.as_block_in(block.type), includes))
+            return
+        placed = Placed(directive, includes)
+        block.simple.append(placed)
+        if not directive.readings or any(reading.is_guess for reading in directive.readings):
+            block.unresolved.append(placed)
+        self.directives += len(directive.readings)
+        for reading in directive.readings:
+            self.put(block, Placed(reading, includes))
 
     def add_block(self, parent: Block, placed: Placed) -> None:
         directive = placed.directive

@@ -28,7 +28,7 @@ class ResourceNames:
         ``#n`` from 2 where siblings are alike. A block's own path ends with its segment. What is embedded in a file of
         another format has the key of its place in front: ``ConfigMap/web.data[nginx.conf]:http``.
         """
-        parts = [self._segments.get(directive, directive.name)]
+        parts = [self._segments.get(directive.written, directive.name)]
         parent = directive.parent
         while parent is not None:
             parts.append(self._segments[parent])

@@ -12,19 +12,27 @@ _NAME: Final = (
     r"(?:proxy|grpc|uwsgi)_pass | (?:proxy|grpc|uwsgi|zone_sync)_ssl(?:_[a-z_]+)?"
     r" | js_[a-z_]+ | [a-z_]+_by_lua(?:_file)?"
 )
-# What may follow is as long as nginx takes a parameter, and some comments. A tag of a template may stand in front.
-_CONNECTION: Final = re.compile(
-    rb"""(?mx)
-    (?: ^ | [;{}\r] | %%> ) [ \t\r]*
-    (?:
-        ["']? (?: %s ) ["']? [ \t\r\n]+ [^\s=:;] [^;]{0,20000} ;
-      | ["']? (?: mgmt | acme_issuer [ \t]+ [^\s{};]+ | [a-z_]+_by_lua_block (?: [ \t]+ \$\w+ )? ) ["']? [ \t\r\n]* \{
-    )
-    """
-    % _NAME.encode()
+_TAG: Final = r"(?:\{\{[^{}\n]{0,200}\}\} | <%%=[^%%\n]{0,200}%%> | \$\{\w{1,200}\} | %%\w{1,200}%% | @\w{1,200}@)"
+_BEGINNING: Final = r"(?: ^ | [;{}] | %%> ) [ \t\r]* [\"']?"
+_STATEMENT: Final = re.compile(
+    rf"""(?mx)
+    (?: {_BEGINNING} (?: {_NAME} ) | (?: \}} | %%> | \w%% | \w@ ) (?: {_NAME} | _pass | _ssl(?:_[a-z_]+)? ) )
+    (?: {_TAG} [a-z_]* )? ["']? [ \t\r\n]+ [^\s=:;]
+    """.replace("%%", "%").encode()
 )
+"""How a directive begins; tags of a template may stand in front of its name, for its beginning, or in it."""
+
+_HEAD_OF_BLOCK: Final = re.compile(
+    rf"""(?mx)
+    {_BEGINNING} (?: mgmt | acme_issuer [ \t]+ [^\s{{}};]+ | [a-z_]+_by_lua_block (?: [ \t]+ \$\w+ )? ) ["']?
+    [ \t\r\n]* \{{
+    """.replace("%%", "%").encode()
+)
+_LENGTH: Final = 20_000
+"""Bytes within which a statement ends: as many as nginx takes in a parameter, and some comments."""
+
 _DIRECTIVE: Final = re.compile(rf"(?x) {_NAME} | mgmt | acme_issuer | [a-z_]+_by_lua_block")
-_INCLUDE: Final = re.compile(rb"""(?m)(?:^|[;{}\r])[ \t\r]*["']?include["']?[ \t\r\n]+[^\s=:;][^;]{0,20000};""")
+_INCLUDE: Final = re.compile(rb"""(?m)(?:^|[;{}])[ \t\r]*["']?include["']?[ \t\r\n]+[^\s=:;]""")
 _MAIN: Final = re.compile(rb"(?m)(?:^|[;{}])[ \t]*(?:http|events|stream)[ \t\r\n]*\{")
 _START: Final = re.compile(
     rb"(?:[ \t\r\n]|#[^\n]*\n)*(?:server|http|events|stream|upstream [^\s{};]+|map [^{};\n]+)[ \t\r\n]*\{"
@@ -66,12 +74,26 @@ def shows_connections(data: bytes) -> bool:
         data = data.replace(b"\0", b"")
     if is_script(data) or not may_show_connections(data):
         return False
-    return _CONNECTION.search(data.removeprefix(_UTF_8_MARK)) is not None
+    data = data.removeprefix(_UTF_8_MARK)
+    return _has_statement(_STATEMENT, data) or _HEAD_OF_BLOCK.search(data) is not None
 
 
 def shows_includes(data: bytes) -> bool:
     """Whether bytes hold a directive that includes files."""
-    return b"include" in data and not is_script(data) and _INCLUDE.search(data) is not None
+    return b"include" in data and not is_script(data) and _has_statement(_INCLUDE, data)
+
+
+def _has_statement(beginning: re.Pattern[bytes], data: bytes) -> bool:
+    """Whether a semicolon follows soon where a pattern matches."""
+    semicolon = -1
+    for match in beginning.finditer(data):
+        if semicolon < match.end():
+            semicolon = data.find(b";", match.end())
+            if semicolon < 0:
+                return False
+        if semicolon - match.end() <= _LENGTH:
+            return True
+    return False
 
 
 def shows_main(data: bytes) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
+from checkov_nginx_tls.templates import FILLER
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from checkov_nginx_tls.syntax import Comment, Directive, ParsedFile, Source
 
@@ -17,7 +20,7 @@ _SKIP: Final = re.compile(
     r"(?:checkov|bridgecrew|cortex):skip=[ \t]*(?P<ids>[\w*-]+(?:[ \t]*,[ \t]*[\w*-]+)*)[ \t,]*"
     r"(?::(?P<reason>(?:(?!(?:checkov|bridgecrew|cortex):skip=).)*))?"
 )
-_BLANK: Final = " \t\r"
+_BLANK: Final = f" \t\r\n{FILLER}"
 NO_REASON: Final = "No comment provided"
 """What Checkov reports for a skip without a reason."""
 
@@ -39,15 +42,19 @@ def skips_of(file: ParsedFile) -> tuple[Skip, ...]:
 
     A comment on a directive's own line covers that directive; one directly above a directive or block covers
     that; first in a block, or standing alone before a blank line or a closing brace, it covers the whole
-    enclosing block; before everything else in a file and followed by a blank line, the file.
+    enclosing block; before everything else in a file and followed by a blank line, the file. Lines are those of
+    the nginx text, wherever that is embedded; one with nothing but tags of a template counts as none. In an arm of
+    a template a comment covers nothing outside of that: without the arm it is not there.
     """
     found = [(comment, match) for comment in file.comments for match in _SKIP.finditer(comment.text)]
     if not found:
         return ()
     layout = _Layout(file)
     skips: list[Skip] = []
-    for comment, match in found:
+    arms = _arms_around(file.arms, [comment for comment, _ in found])
+    for (comment, match), arm in zip(found, arms):
         start, end = layout.scope(comment)
+        start, end = max(start, arm[0]), min(end, arm[1])
         reason = (match.group("reason") or "").strip() or NO_REASON
         line = file.source.position(comment.start).line
         ids = dict.fromkeys(check_id.strip() for check_id in match.group("ids").split(","))
@@ -112,60 +119,106 @@ class _Coverage:
         return self._skips[index] if index >= 0 else None
 
 
+class _Lines:
+    """The lines of a file's nginx text: of one that is embedded in another format, not those of the host file.
+
+    Lines count from 1; offsets are those in the source.
+    """
+
+    def __init__(self, file: ParsedFile) -> None:
+        self._base = file.extent[0]
+        self._written, self._read = file.written, file.overlay
+        self._starts = [0, *(match.end() for match in re.finditer("\n", file.written))]
+        with_comment = {self.at(comment.start) for comment in file.comments}
+        self._last_of_group = list(range(len(self._starts) + 1))
+        for line in range(len(self._starts) - 1, 0, -1):
+            if self._is_passed_over(line + 1, with_comment):
+                self._last_of_group[line] = self._last_of_group[line + 1]
+
+    def at(self, offset: int) -> int:
+        """The line of an offset."""
+        return bisect_right(self._starts, offset - self._base)
+
+    def span(self, line: int) -> tuple[int, int]:
+        """The offsets at which a line begins and the next one."""
+        end = self._starts[line] if line < len(self._starts) else len(self._read)
+        return self._base + self._starts[line - 1], self._base + end
+
+    def group_from(self, line: int) -> int:
+        """The last of the lines from this one on that hold nothing but comments, or tags that are not rendered."""
+        return self._last_of_group[line]
+
+    def holds(self, start: int, end: int) -> bool:
+        """Whether anything is read between two offsets."""
+        return bool(self._read[start - self._base : end - self._base].strip(_BLANK))
+
+    def is_blank(self, line: int) -> bool:
+        """Whether nothing is written on a line, or there is no such line."""
+        if line > len(self._starts):
+            return True
+        start, end = self.span(line)
+        return not self._written[start - self._base : end - self._base].strip(_BLANK)
+
+    def _is_passed_over(self, line: int, with_comment: Container[int]) -> bool:
+        start, end = self.span(line)
+        read = self._read[start - self._base : end - self._base].strip(_BLANK)
+        return read.startswith("#") or (not read and (line in with_comment or not self.is_blank(line)))
+
+
 class _Layout:
     """What stands around the comments of one file."""
 
     def __init__(self, file: ParsedFile) -> None:
         self._file = file
-        self._source = file.source
-        self._starts: dict[Directive | None, list[int]] = {}
-        self._last_of_group = self._comment_groups()
+        self._lines = _Lines(file)
+        self._offsets_in: dict[Directive | None, list[int]] = {}
+        self._on_lines: dict[tuple[Directive | None, int], tuple[int, int]] = {}
 
     def scope(self, comment: Comment) -> tuple[int, int]:
         """The part of the text that a skip in a comment covers; an empty one where it covers nothing."""
-        source = self._source
-        line = source.position(comment.start).line
+        lines = self._lines
+        line, last_line = lines.at(comment.start), lines.at(comment.end - 1)
         enclosing = self._enclosing(comment.start)
-        if source.line_text(line)[: comment.start - source.line_starts[line - 1]].strip(_BLANK):
-            return self._own_line(enclosing, line)
+        if lines.holds(lines.span(line)[0], comment.start):
+            return self._on_line(enclosing, line)
         if enclosing is not None and comment.start < enclosing.head_end:
             return enclosing.start, enclosing.end
-        return self._standing(enclosing, comment, self._last_of_group[line])
+        if lines.holds(comment.end, lines.span(last_line)[1]):
+            return self._on_line(enclosing, last_line)
+        return self._standing(enclosing, comment.start, lines.group_from(last_line))
 
-    def _own_line(self, enclosing: Directive | None, line: int) -> tuple[int, int]:
+    def _on_line(self, enclosing: Directive | None, line: int) -> tuple[int, int]:
         """The directives that have a part of their head, or else their closing brace, on a line."""
-        position = self._source.position
-        candidates = self._around_line(enclosing, line)
-        heads = [one for one in candidates if position(one.start).line <= line <= position(one.head_end - 1).line]
-        on_line = heads or [one for one in candidates if position(one.end - 1).line == line]
-        if not on_line:
-            return 0, 0
-        return min(one.start for one in on_line), max(one.end for one in on_line)
+        key = enclosing, line
+        if key not in self._on_lines:
+            at = self._lines.at
+            candidates = self._around_line(enclosing, line)
+            heads = [one for one in candidates if at(one.start) <= line <= at(one.head_end - 1)]
+            found = heads or [one for one in candidates if at(one.end - 1) == line]
+            start, end = min((one.start for one in found), default=0), max((one.end for one in found), default=0)
+            self._on_lines[key] = start, end
+        return self._on_lines[key]
 
     def _around_line(self, enclosing: Directive | None, line: int) -> list[Directive]:
         """The directives of a level that may touch a line, and the one that encloses them."""
-        starts = self._source.line_starts
-        first = starts[line - 1]
-        behind = starts[line] if line < len(starts) else len(self._source.text)
+        first, behind = self._lines.span(line)
         siblings = self._siblings(enclosing)
         offsets = self._offsets(enclosing)
         near = list(siblings[max(0, bisect_left(offsets, first) - 1) : bisect_left(offsets, behind)])
         return [*near, enclosing] if enclosing is not None else near
 
-    def _standing(self, enclosing: Directive | None, comment: Comment, last_line: int) -> tuple[int, int]:
-        source = self._source
+    def _standing(self, enclosing: Directive | None, offset: int, last_line: int) -> tuple[int, int]:
+        """What a comment covers that stands on lines of its own, with others behind it up to a last line."""
         siblings = self._siblings(enclosing)
-        index = bisect_left(self._offsets(enclosing), comment.start)
-        first = index == 0
+        index = bisect_left(self._offsets(enclosing), offset)
         below = siblings[index] if index < len(siblings) else None
-        if enclosing is not None and first:
+        if enclosing is not None and index == 0:
             return enclosing.start, enclosing.end
-        if below is not None and source.position(below.start).line == last_line + 1:
+        if below is not None and self._lines.at(below.start) == last_line + 1:
             return below.start, below.end
         if enclosing is not None:
             return enclosing.start, enclosing.end
-        followed_by_text = last_line < len(source.line_starts) and source.line_text(last_line + 1).strip(_BLANK)
-        return (0, len(source.text)) if first and not followed_by_text else (0, 0)
+        return self._file.extent if index == 0 and self._lines.is_blank(last_line + 1) else (0, 0)
 
     def _enclosing(self, offset: int) -> Directive | None:
         """The innermost block, or directive in several lines, around an offset."""
@@ -182,19 +235,19 @@ class _Layout:
 
     def _offsets(self, enclosing: Directive | None) -> list[int]:
         """Where the directives of a level start, in order."""
-        offsets = self._starts.get(enclosing)
+        offsets = self._offsets_in.get(enclosing)
         if offsets is None:
-            offsets = self._starts[enclosing] = [one.start for one in self._siblings(enclosing)]
+            offsets = self._offsets_in[enclosing] = [one.start for one in self._siblings(enclosing)]
         return offsets
 
-    def _comment_groups(self) -> dict[int, int]:
-        """For every line with a comment, the last of the comment lines that follow one another from there on."""
-        lines = [self._source.position(comment.start).line for comment in self._file.comments]
-        last: dict[int, int] = {}
-        for line in reversed(lines):
-            last[line] = last.get(line + 1, line) if self._is_comment_line(line + 1) else line
-        return last
 
-    def _is_comment_line(self, line: int) -> bool:
-        source = self._source
-        return line <= len(source.line_starts) and source.line_text(line).lstrip(_BLANK).startswith("#")
+def _arms_around(arms: Sequence[tuple[int, int]], comments: Sequence[Comment]) -> Iterator[tuple[int, int]]:
+    """The innermost arm of a template around each comment; both are in the order of the text."""
+    waiting = list(reversed(arms))
+    around = [(0, sys.maxsize)]
+    for comment in comments:
+        while waiting and waiting[-1][0] <= comment.start:
+            around.append(waiting.pop())
+        while around[-1][1] <= comment.start:
+            around.pop()
+        yield around[-1]

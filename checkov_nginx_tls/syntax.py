@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import crossplane.parser
 
+from checkov_nginx_tls.templated_names import block_inside, is_filled_in, is_filled_with_statements, readings
 from checkov_nginx_tls.templates import FILLER, Arm, Expression, Neutral, neutralise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from checkov_nginx_tls.embedded import Region
+    from checkov_nginx_tls.templated_names import Reading
     from checkov_nginx_tls.templates import Case
 
 PARAMETER_LIMIT: Final = 4096
@@ -57,7 +59,6 @@ ESCAPE: Final = re.compile(r"""\\(["'\\trn])""")
 
 _ESCAPED: Final = {"t": "\t", "r": "\r", "n": "\n"}
 _OPAQUE: Final = re.compile("([\U000f0000-\U000ffffd])")
-_NUMBERED: Final = re.compile(r" (?:#\d+|\[.*=\d+\])")
 _FILLERS: Final = re.compile(f"{FILLER}+")
 _AFTER_QUOTE: Final = frozenset(" \t\r\n;{)")
 _LUA_BLOCK: Final = "_by_lua_block"
@@ -194,7 +195,27 @@ class Directive:
     @property
     def is_opaque(self) -> bool:
         """Whether a template decides which directive it is, or which directives stand in its place."""
-        return isinstance(self.name, Templated)
+        return False
+
+    @property
+    def readings(self) -> tuple[Directive, ...]:
+        """Where it is opaque, the directives that it may be."""
+        return ()
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether nothing says that it is this directive, which it may be."""
+        return False
+
+    @property
+    def written(self) -> Directive:
+        """The directive as written, of which this may be a reading."""
+        return self
+
+    def as_block_in(self, context: str) -> Directive:
+        """The block that this one probably is in a context; itself where it is not opaque, or nothing is known."""
+        del context
+        return self
 
     @property
     def line(self) -> int:
@@ -210,27 +231,70 @@ class Directive:
         return f"<{self.source.name}:{self.line} {' '.join((self.name, *self.args))}>"
 
 
+class OpaqueDirective(Directive):
+    """A directive whose name a template fills in; see ``templated_names``."""
+
+    __slots__ = ("readings",)
+
+    readings: tuple[Directive, ...]
+
+    @property
+    def is_opaque(self) -> bool:
+        """See Directive."""
+        return True
+
+    def as_block_in(self, context: str) -> Directive:
+        """See Directive."""
+        likely = [one for one in self.readings if one.name == block_inside(context, one.args)]
+        sure = [one for one in self.readings if not one.is_guess or len(self.readings) == 1]
+        return next(iter([*likely, *sure]), self)
+
+    def read_as(self, reading: Reading) -> Directive:
+        """The directive in one of its readings."""
+        cases = self.conditions if reading.case is None else (*self.conditions, reading.case)
+        offsets = self.start, self.head_end, self.end
+        directive = _ReadDirective(self.source, self.parent, reading.name, reading.args, offsets, cases)
+        directive.is_guess, directive.written, directive.block = reading.is_guess, self, self.block
+        return directive
+
+
+class _ReadDirective(Directive):
+    __slots__ = ("is_guess", "written")
+
+    is_guess: bool
+    written: Directive
+
+
 class Comment(NamedTuple):
-    """A comment: ``text`` without the ``#`` and a trailing carriage return, ``start`` the offset of the ``#``."""
+    """A comment, or a line of a template's own: ``text`` without what opens it and a trailing carriage return.
+
+    ``start`` is the offset of the ``#``, or of the text in a template's comment, and ``end`` lies behind the comment,
+    with all its lines.
+    """
 
     start: int
     text: str
+    end: int
 
 
 @dataclass(frozen=True, eq=False)
 class ParsedFile:
     """What one file holds at its top level, and all its comments in the order of the text.
 
-    ``extent`` are the offsets between which it stands in its source, white space at the end left out. ``overlay`` is
-    what was read of the source from the first of them on, character for character below its text. ``context`` is the
-    context that a format around it gives its top level, and is "" where none does.
+    ``extent`` are the offsets between which it stands in its source, white space at the end left out. ``written`` is
+    its nginx text from the first of them on, without the escapes of a format around it, and ``overlay`` what that was
+    read as, without tags of a template: both character for character below the source's text. ``arms`` are the offsets
+    of the arms of a template's control constructs, outer before inner. ``context`` is the context that a format around
+    it gives its top level, and is "" where none does.
     """
 
     source: Source
     directives: tuple[Directive, ...]
     comments: tuple[Comment, ...]
     extent: tuple[int, int]
+    written: str
     overlay: str
+    arms: tuple[tuple[int, int], ...]
     context: str = ""
 
 
@@ -258,7 +322,7 @@ def parse(path: str, name: str, data: bytes) -> ParsedFile:
             'name ("unknown directive"): save it as UTF-8 without BOM',
         )
     source = make_source(path, name, decode(data))
-    return _parse(source, neutralise(source.text), 0)
+    return _parse(source, source.text, neutralise(source.text), 0)
 
 
 def parse_region(host: Source, region: Region) -> ParsedFile:
@@ -267,7 +331,7 @@ def parse_region(host: Source, region: Region) -> ParsedFile:
     Raises SyntaxProblem where nginx would not read it.
     """
     source = replace(host, key=region.key)
-    file = _parse(source, neutralise(region.overlay, region.expressions), region.start)
+    file = _parse(source, region.overlay, neutralise(region.overlay, region.expressions), region.start)
     return replace(file, context=region.context)
 
 
@@ -284,47 +348,76 @@ def undecided_among(placed: Sequence[Directive | None]) -> Directive:
     return Directive(first.source, first.parent, first.name, (value,), (first.start, first.head_end, first.end))
 
 
-def _parse(source: Source, neutral: Neutral, start: int) -> ParsedFile:
-    """Parse the part of a source whose overlay, neutralised, begins at the offset ``start``."""
-    comments: list[Comment] = []
+def _parse(source: Source, text: str, neutral: Neutral, start: int) -> ParsedFile:
+    """Parse the part of a source whose nginx text begins at the offset ``start``; ``neutral`` is made of that."""
+    comments = [comment for extent in neutral.comments for comment in _lines_of_comment(text, *extent, start)]
     tokens = _TokenStream(source.path)
     offsets = _Offsets(neutral.text, start)
     reader = _Reader(source, neutral.text.replace(FILLER, ""), neutral.expressions, offsets)
     tokens.tokens = _tokens(reader, comments, brief=True)
     payload = _crossplane_parse(tokens, onerror=_raise, single=True, comments=False, check_ctx=False, check_args=False)
-    conditions = _Conditions([arm._replace(case=_of_file(arm.case, source)) for arm in neutral.arms], start)
-    directives = _directives(source, None, payload["config"][0]["parsed"], conditions, offsets)
-    extent = (start, start + len(neutral.text.rstrip()))
-    return ParsedFile(source, directives, tuple(comments), extent, neutral.text)
+    conditions = _Conditions([_of_source(arms, source, start) for arms in (neutral.arms, neutral.lines)])
+    return ParsedFile(
+        source=source,
+        directives=_directives(source, None, payload["config"][0]["parsed"], conditions, offsets),
+        comments=tuple(sorted(comments)),
+        extent=(start, start + len(neutral.text.rstrip())),
+        written=text,
+        overlay=neutral.text,
+        arms=tuple((start + arm.start, start + arm.end) for arm in neutral.arms),
+    )
 
 
-def _of_file(case: Case, source: Source) -> Case:
-    """A case whose construct is told from those of other files, where it has numbers that mean nothing there."""
-    return case._replace(construct=f"{case.construct} {source.id}") if _NUMBERED.search(case.construct) else case
+def _lines_of_comment(text: str, start: int, end: int, base: int) -> Iterator[Comment]:
+    """The lines of a template's comment whose text stands between two offsets."""
+    for line in text[start:end].split("\n"):
+        yield Comment(base + start, line.replace(FILLER, "").rstrip("\r"), base + end)
+        start += len(line) + 1
+
+
+def _of_source(arms: Iterable[Arm], source: Source, start: int) -> list[Arm]:
+    """Arms with offsets in a source, and constructs that are told from those of others, where names may mean others."""
+    return [
+        Arm(arm.start + start, arm.end + start, arm.case._replace(construct=f"{arm.case.construct} {source.id}"))
+        for arm in arms
+    ]
 
 
 class _Conditions:
-    """The arms around each offset of a source."""
+    """The arms around each offset of a source; of each list, those that end stand behind those that go on."""
 
-    def __init__(self, arms: Sequence[Arm], start: int) -> None:
-        edges = sorted({edge + start for arm in arms for edge in (arm.start, arm.end)})
-        open_arms: list[Arm] = []
-        waiting = list(reversed(arms))
-        self.edges: Final = edges
-        self._cases: list[tuple[Case, ...]] = []
-        for edge in edges:
-            while open_arms and open_arms[-1].end + start <= edge:
-                open_arms.pop()
-            while waiting and waiting[-1].start + start <= edge:
-                arm = waiting.pop()
-                if arm.end + start > edge:
-                    open_arms.append(arm)
-            self._cases.append(tuple(arm.case for arm in open_arms[:_ARM_LIMIT]))
+    def __init__(self, lists: Sequence[Sequence[Arm]]) -> None:
+        self._lists = [_cases_from(arms) for arms in lists if arms]
+
+    @property
+    def any(self) -> bool:
+        """Whether there are arms at all."""
+        return bool(self._lists)
 
     def at(self, offset: int) -> tuple[Case, ...]:
         """The cases of the arms around an offset, outermost first."""
-        index = bisect_right(self.edges, offset) - 1
-        return self._cases[index] if index >= 0 else ()
+        found: tuple[Case, ...] = ()
+        for edges, cases in self._lists:
+            index = bisect_right(edges, offset) - 1
+            found += cases[index] if index >= 0 else ()
+        return found
+
+
+def _cases_from(arms: Sequence[Arm]) -> tuple[list[int], list[tuple[Case, ...]]]:
+    """The offsets at which arms begin or end, and the cases of those that are open from there on."""
+    edges = sorted({edge for arm in arms for edge in (arm.start, arm.end)})
+    cases: list[tuple[Case, ...]] = []
+    open_arms: list[Arm] = []
+    waiting = list(reversed(arms))
+    for edge in edges:
+        while open_arms and open_arms[-1].end <= edge:
+            open_arms.pop()
+        while waiting and waiting[-1].start <= edge:
+            arm = waiting.pop()
+            if arm.end > edge:
+                open_arms.append(arm)
+        cases.append(tuple(arm.case for arm in open_arms[:_ARM_LIMIT]))
+    return edges, cases
 
 
 class _TokenStream(str):
@@ -415,7 +508,8 @@ def _tokens(reader: _Reader, comments: list[Comment], *, brief: bool) -> Iterato
             yield character if brief else _token(character, start, stop), 0, False
         elif kind == "comment":
             reader.check_length(start, stop, 0 if stop == len(text) else 1)
-            comments.append(Comment(reader.offsets.of(start), reader.shown(text[start + 1 : stop]).rstrip("\r")))
+            shown = reader.shown(text[start + 1 : stop]).rstrip("\r")
+            comments.append(Comment(reader.offsets.of(start), shown, reader.offsets.behind(stop)))
         elif kind == "unfinished":
             raise reader.unfinished(start)
         else:
@@ -426,7 +520,8 @@ def _tokens(reader: _Reader, comments: list[Comment], *, brief: bool) -> Iterato
                 token = reader.parameter(start, stop, quoted=quoted)
                 if statements.first is None:
                     statements.first = token
-                yield token, 0, quoted
+                # What a template fills in is a word, though it begins like a comment or is a brace.
+                yield token, 0, quoted or (bool(reader.expressions) and token != text[start:stop])
         match = match_token(text, stop)
     statements.finish()
 
@@ -598,24 +693,37 @@ def _directives(
     offsets: _Offsets,
 ) -> tuple[Directive, ...]:
     """The directives of crossplane's statements."""
-    directives = []
+    directives: list[Directive] = []
     for statement in statements:
         first: Token = statement["directive"]
         places = offsets.of_statement(first)
-        args: list[str] = statement["args"]
-        directive = Directive(
-            source,
-            parent,
-            intern(str(first)) if first.parts is None else _text(first),
-            tuple([arg if type(arg) is str else _text(arg) for arg in args]),
-            places,
-            conditions.at(places[0]) if conditions.edges else (),
-        )
+        texts: list[str] = statement["args"]
+        args = tuple([arg if type(arg) is str else _text(arg) for arg in texts])
+        cases = conditions.at(places[0]) if conditions.any else ()
+        parts = _parts_of_name(first, source, places[0])
+        directive: Directive
+        if parts is None:
+            directive = Directive(source, parent, intern(str(first)), args, places, cases)
+        else:
+            directive = OpaqueDirective(source, parent, Templated.of(parts), args, places, cases)
         block = statement.get("block")
         if block is not None:
             directive.block = _directives(source, directive, block, conditions, offsets)
+        if isinstance(directive, OpaqueDirective) and parts is not None:
+            place = f"{directive.name} {source.id}:{directive.start}"
+            found = readings(parts, args, is_block=block is not None, place=place)
+            directive.readings = tuple(map(directive.read_as, found))
         directives.append(directive)
     return tuple(directives)
+
+
+def _parts_of_name(first: Token, source: Source, start: int) -> Sequence[str | Expression] | None:
+    """The parts of a directive's name if something fills it in, or if that was statements; None if it is plain."""
+    if first.parts is not None:
+        return first.parts
+    if is_filled_in(first) or (not first.isidentifier() and is_filled_with_statements(first, source.text[start])):
+        return [str(first)]
+    return None
 
 
 def _text(token: str) -> str:

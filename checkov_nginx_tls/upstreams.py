@@ -51,7 +51,8 @@ class Group:
 class Connection:
     """A pass directive in one context.
 
-    ``targets`` are the possible meanings of its argument. ``transport`` is what nginx speaks at run time.
+    ``targets`` are the possible meanings of its argument. ``transport`` is what nginx speaks at run time: where a
+    template may make another directive of it, UNDECIDED instead of TLS.
     ``loads_bundle`` says that nginx builds a TLS context for it when it starts, and so wants the trusted
     certificates if verification is on: a TLS target, or any target with a variable (``ngx_http_proxy_pass``:
     ``plcf->ssl = 1``). ``handles`` is False for a pass that serves no request: a later one in the same block
@@ -255,13 +256,17 @@ class _Finder:
             found = tuple(Target(transport, target.host) for target in found)
         else:
             transport = transport_of(found)
+        if placed.directive.is_guess and transport is Transport.TLS:
+            transport = Transport.UNDECIDED
+            found = tuple(dict.fromkeys(Target(transport, target.host) for target in found))
+        loads_bundle = transport is Transport.TLS or (module.tls_flag is None and "$" in argument)
         return Connection(
             module=module,
             block=block,
             placed=placed,
             targets=found,
             transport=transport,
-            loads_bundle=transport is Transport.TLS or (module.tls_flag is None and "$" in argument),
+            loads_bundle=loads_bundle and not placed.directive.is_guess,
             handles=handles,
             groups=tuple(self.groups_for(module.family, [target.host for target in found])),
             names=self.names(module, block, placed, found),

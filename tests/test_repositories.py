@@ -291,6 +291,110 @@ def test_an_off_without_connections_may_be_undecided(tmp_path: Path, text: str, 
     assert line.startswith(expected)
 
 
+PASS_OF_TLS = "https://backend.example.com"
+
+
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        # nothing says what it is: it may be any name that fits
+        ("{{ x }}_pass " + PASS_OF_TLS + ";", ["03 undecided 1 {{ x }}_pass"]),
+        ("<%= @x %>_pass " + PASS_OF_TLS + ";", ["03 undecided 1 <%= @x %>_pass"]),
+        ("${X}_pass " + PASS_OF_TLS + ";", ["03 undecided 1 ${X}_pass"]),
+        ("%x_y%_pass " + PASS_OF_TLS + ";", ["03 undecided 1 %x_y%_pass"]),
+        ("@XY@_pass " + PASS_OF_TLS + ";", ["03 undecided 1 @XY@_pass"]),
+        ('"{{ x }}_pass" ' + PASS_OF_TLS + ";", ["03 undecided 1 {{ x }}_pass"]),
+        ("{{ x }}_pass {{ y }};", ["03 undecided 1 {{ x }}_pass"]),
+        ("{{ x }}proxy_pass " + PASS_OF_TLS + ";", ["03 undecided 1 {{ x }}proxy_pass"]),
+        ("{{ x }} proxy_pass " + PASS_OF_TLS + ";", ["03 undecided 1 {{ x }}"]),
+        ("<%= x %>proxy_pass " + PASS_OF_TLS + ";", ["03 undecided 1 <%= x %>proxy_pass"]),
+        ("${x}proxy_pass " + PASS_OF_TLS + ";", ["03 undecided 1 ${x}proxy_pass"]),
+        (
+            "proxy_ssl_verify off; {{ x }} " + PASS_OF_TLS + ";",
+            ["01 failed 1 proxy_ssl_verify", "01 undecided 1 {{ x }}"],
+        ),
+        ("{{ x }}_pass http://backend.example.internal;proxy_ssl_server_name on;", []),
+        ("{{ x }}_pass backend; proxy_ssl_server_name on;", []),
+        ("{{ x }}_pass " + PASS_OF_TLS + ";" + VERIFIED, []),
+        ("{{ x }}_pass https://127.0.0.1;", []),
+        (PASS + "{{ c }}proxy_ssl_verify off;", ["01 undecided 1 proxy_pass"]),
+        (PASS + "${prefix}proxy_ssl_verify off;", ["01 undecided 1 proxy_pass"]),
+        (PASS + "{{ c }} proxy_ssl_verify off;", ["01 undecided 1 proxy_pass"]),
+        (PASS + "{{ m }}_ssl_verify off;", ["01 undecided 1 proxy_pass"]),
+        (PASS + "proxy_{{ s }} off;", ["01 undecided 1 proxy_pass"]),
+        (PASS + "proxy_ssl_{{ s }} {{ v }};", ["01 undecided 1 proxy_pass", "10 undecided", "11 undecided"]),
+        (PASS + "proxy_{{ s }} 60s;", ["03 failed 1 proxy_pass"]),
+        (PASS + "proxy_{{ s }} Host $host;", ["03 failed 1 proxy_pass"]),
+        (PASS + "{{ c }}add_header X y;", ["03 failed 1 proxy_pass"]),
+        (PASS + "{{ c }}return 404;", ["03 failed 1 proxy_pass"]),
+        (PASS + "{{ k }} {{ v }};", ["03 failed 1 proxy_pass"]),
+        (VERIFIED + "{{ c }}proxy_ssl_verify off;" + PASS, ["01 undecided 1 proxy_pass"]),
+        # the template's text says what it is
+        ("{% if a %}proxy{% else %}grpc{% endif %}_pass " + PASS_OF_TLS + ";", ["03 failed 1 proxy_pass"]),
+        ("{{ 'grpc' if a else 'proxy' }}_pass " + PASS_OF_TLS + ";", ["03 failed 1 proxy_pass"]),
+        ("{{ x | default('proxy') }}_pass " + PASS_OF_TLS + ";", ["03 failed 1 proxy_pass"]),
+        ("${X:-proxy}_pass " + PASS_OF_TLS + ";", ["03 failed 1 proxy_pass"]),
+        (PASS + "{{ '#' if a else '' }}proxy_ssl_verify off;", ["01 undecided 1 proxy_pass"]),
+        (PASS + "{{ '#' if a else '' }} proxy_ssl_verify off;", ["01 undecided 1 proxy_pass"]),
+        (PASS + "{{ '# ' }}proxy_ssl_verify off;\n", ["03 failed 1 proxy_pass"]),
+        (PASS + "\n{{ 'proxy_ssl_verify off;' }}\n", ["01 failed 2 proxy_ssl_verify"]),
+        (PASS + "\n{{ 'proxy_ssl_verify off;' if a }}\n", ["01 undecided 1 proxy_pass"]),
+        (
+            PASS + "{% if a %}proxy_ssl_verify off{% else %}proxy_ssl_verify on{% endif %};",
+            ["01 undecided 1 proxy_pass"],
+        ),
+        (
+            PASS + "{% if a %}proxy_ssl_verify off{% else %}proxy_ssl_verify 'off'{% endif %};",
+            ["01 undecided 1 proxy_pass"],
+        ),
+    ],
+)
+def test_a_name_that_a_template_fills_in_may_be_any_that_fits(tmp_path: Path, inside: str, expected: list[str]) -> None:
+    found = verdicts(scan(tmp_path, {"a.conf.j2": f"location / {{ {inside} }}\n"}), tmp_path)
+    found = [line.replace("a.conf.j2:", "").replace("location(/).", "") for line in found]
+    assert [line[: len(start)] for line, start in zip(found, expected)] == expected
+    assert len(found) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{ c }}proxy_ssl_verify off;\n", ["01 undecided 1 {{ c }}proxy_ssl_verify"]),
+        ("http { {{ c }}js_fetch_verify off; }\n", ["01 undecided 1 http.{{ c }}js_fetch_verify"]),
+        ("http { {{ c }}server { listen 80; location / { " + PASS + " } } }", ["03 failed 1"]),
+        ("http { server { listen 80; {{ kind }} / { " + PASS + " } } }", ["03 failed 1"]),
+        (
+            "http { server { listen 80; {% if a %}location /a{% else %}location /b{% endif %} { " + PASS + " } } }",
+            ["03 failed 1"],
+        ),
+        ("http { {{ kind }} $a $b { default 1; } server { location / { " + PASS + " } } }", ["03 failed 1"]),
+        ("map $a $b { {{ c }}proxy_ssl_verify off; }\nserver { location / { " + PASS + VERIFIED + " } }", []),
+    ],
+)
+def test_names_that_a_template_fills_in_elsewhere(tmp_path: Path, text: str, expected: list[str]) -> None:
+    found = [line.replace("a.conf.j2:", "") for line in verdicts(scan(tmp_path, {"a.conf.j2": text}), tmp_path)]
+    assert [line[: len(start)] for line, start in zip(found, expected)] == expected
+    assert len(found) == len(expected)
+
+
+def test_an_include_behind_an_expression_is_perhaps_there(tmp_path: Path) -> None:
+    tree = {
+        "a.conf.j2": f"location / {{ {PASS}\n{{{{ c }}}}include verified.conf; }}\n",
+        "verified.conf": VERIFIED,
+    }
+    assert [line.rpartition(" ")[0] for line in verdicts(scan(tmp_path, tree), tmp_path)] == [
+        "01 undecided a.conf.j2:1"
+    ]
+
+
+def test_one_line_is_one_undecided_case_whatever_it_may_be(tmp_path: Path) -> None:
+    analysis = scan(tmp_path, {"a.conf.j2": "location / { {{ x }}_pass {{ y }}; }\n"})
+    (outcome,) = [one for one in analysis.outcomes if one.result is CheckResult.UNKNOWN]
+    assert outcome.message == (
+        "whether nginx speaks TLS to {{ y }} (a.conf.j2:1) depends on a value that is not known here"
+    )
+
+
 def test_what_is_missing_is_named_as_written(tmp_path: Path) -> None:
     analysis = scan(tmp_path, {"a.conf.j2": f"server {{ {{{{ extra }}}}\nlocation / {{ {PASS} }} }}"})
     (outcome,) = [one for one in analysis.outcomes if one.result is CheckResult.FAILED]

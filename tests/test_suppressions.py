@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
+from typing import TYPE_CHECKING
 
 import pytest
 
+from checkov_nginx_tls.embedded import embedded_regions
 from checkov_nginx_tls.suppressions import NO_REASON, Suppressions, skips_of
-from checkov_nginx_tls.syntax import Directive, parse
+from checkov_nginx_tls.syntax import Directive, make_source, parse, parse_region
+
+if TYPE_CHECKING:
+    from checkov_nginx_tls.syntax import ParsedFile
 
 
 def covered(text: str) -> set[str]:
     """Names of the directives that the first skip in a text covers."""
-    file = parse("/x", "x", textwrap.dedent(text).encode())
+    return covered_in(parse("/x", "x", textwrap.dedent(text).encode()))
+
+
+def covered_in(file: ParsedFile) -> set[str]:
     suppressions = Suppressions([file])
 
     def walk(directives: tuple[Directive, ...]) -> set[str]:
@@ -118,3 +127,93 @@ def test_several_ids_share_a_reason(prefix: str) -> None:
 def test_a_missing_reason_is_said() -> None:
     file = parse("/x", "x", b"a 1; # checkov:skip=CKV_A_1")
     assert skips_of(file)[0].reason == NO_REASON
+
+
+IN_OWN_FILE = {
+    "on its own line": (f"server {{\n a 1; # {SKIP}\n b 1;\n}}\n", {"a"}),
+    "on the opening line": (f"server {{\n x {{ # {SKIP}\n  b 1;\n }}\n c 1;\n}}\n", {"x", "b"}),
+    "on the closing line": (f"server {{\n c 1;\n x {{\n  b 1;\n }} # {SKIP}\n}}\n", {"x", "b"}),
+    "inside a directive": (f"server {{\n b 1;\n a 1\n # {SKIP}\n 2;\n c 1;\n}}\n", {"a"}),
+    "directly above": (f"server {{\n b 1;\n # {SKIP}\n # more\n a 1;\n c 1;\n}}\n", {"a"}),
+    "first in a block": (f"server {{\n b 1;\n x {{\n  # {SKIP}\n  a 1;\n }}\n c 1;\n}}\n", {"x", "a"}),
+    "before a blank line": (f"server {{\n x {{\n  a 1;\n  # {SKIP}\n\n  b 1;\n }}\n c 1;\n}}\n", {"x", "a", "b"}),
+    "before everything": (f"# {SKIP}\n\nserver {{\n a 1;\n}}\n", {"server", "a"}),
+    "in the middle": (f"server {{\n a 1;\n}}\n# {SKIP}\n\nserver {{ b 1;\n}}\n", set()),
+}
+HOSTS = {
+    "quoted": "data:\n  nginx.conf: {quoted}\n",
+    "flow": "{{data: {{nginx.conf: {quoted}, other: x}}}}\n",
+    "block": "data:\n  nginx.conf: |\n{block}\n",
+    "script": "#!/bin/sh\ncat > /etc/nginx/nginx.conf <<E\n{text}\nE\n",
+}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize(("text", "names"), IN_OWN_FILE.values(), ids=IN_OWN_FILE)
+def test_in_another_format_it_covers_what_it_would_cover_in_a_file_of_its_own(
+    text: str, names: set[str], host: str
+) -> None:
+    assert covered(text) == names
+    block = textwrap.indent(text, "    ")
+    embedding = HOSTS[host].format(quoted=json.dumps(text), block=block, text=text) + "# proxy_pass\n"
+    (region,) = embedded_regions("a.sh" if host == "script" else "a.yaml", embedding)
+    file = parse_region(make_source("/x", "x", embedding), region)
+    assert covered_in(file) == names
+
+
+def test_in_yaml_of_one_line_the_line_of_the_file_is_shown() -> None:
+    text = json.dumps(f"server {{\n listen 1; # {SKIP}\n}}\n")
+    embedding = f"a: 1\nnginx.conf: {text}\n"
+    (region,) = embedded_regions("a.yaml", embedding)
+    (skip,) = skips_of(parse_region(make_source("/x", "x", embedding), region))
+    assert skip.line == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("x {\n z 1;\n {# SKIP #}\n a 1;\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n {#\n  SKIP\n #}\n a 1;\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n {#\nSKIP\n#}\n a 1;\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n {# SKIP\n\n    a long story\n\n #}\n a 1;\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n {{/*\n\n SKIP\n\n */}}\n a 1;\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n {{!-- SKIP\n --}}\n a 1;\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n <%# SKIP\n %>\n a 1;\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n {% comment %}\n SKIP\n {% endcomment %}\n a 1;\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n # SKIP\n {#\n\n #}\n a 1;\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n {# SKIP\n #}\n\n a 1;\n}\ny 1;", {"x", "z", "a"}),
+        ("{#\n SKIP\n#}\n\na 1;\nb 1;", {"a", "b"}),
+        ("{#\n SKIP\n#}\na 1;\nb 1;", {"a"}),
+        ("{#\n SKIP\n\n#}\na 1;\nb 1;", {"a"}),
+        ("z 1;\n{# SKIP #} a 1;\nb 1;", {"a"}),
+        ("z 1;\na {# SKIP #} 1;\nb 1;", {"a"}),
+        ("z 1;\na 1; {# SKIP #}\nb 1;", {"a"}),
+        ("z 1;\na 1; {# SKIP\n more #}\nb 1;", {"a"}),
+        ("z 1;\n{# SKIP\n more #} a 1;\nb 1;", {"a"}),
+        ("x {\n z 1; {# more\n SKIP #}\n a 1;\n b 1;\n}", {"a"}),
+    ],
+)
+def test_a_comment_of_a_template_is_one_comment(text: str, names: set[str]) -> None:
+    assert covered(text.replace("SKIP", SKIP)) == names
+
+
+def test_the_end_of_a_template_comment_is_not_in_the_reason() -> None:
+    (skip,) = skips_of(parse("/x", "x", f"{{# {SKIP} -#}}\na 1;".encode()))
+    assert skip.reason == "a reason"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("x {\n z 1;\n # SKIP\n {% if c %}\n a 1;\n {% endif %}\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n # SKIP\n {%- if c %}\n a 1;\n {%- endif %}\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n {% if c %} # SKIP\n a 1;\n {% endif %}\n b 1;\n}", {"a"}),
+        ("x {\n z 1;\n {% if c %}\n # SKIP\n {% set d = 1 %}\n a 1;\n b 1;\n {% endif %}\n}", {"a"}),
+        ("# SKIP\n{% if c %}\nx {\n a 1;\n}\n{% endif %}\nb 1;", {"x", "a"}),
+        ("x {\n {% if c %}\n # SKIP\n a 1;\n b 1;\n {% endif %}\n z 1;\n}", {"a", "b"}),
+        ("x {\n z 1;\n {% if c %}\n # SKIP\n {% else %}\n a 1;\n {% endif %}\n b 1;\n}", set()),
+        ("{% if c %}\n# SKIP\n\na 1;\n{% else %}\nb 1;\n{% endif %}\nz 1;", {"a"}),
+    ],
+)
+def test_tags_count_as_no_lines_and_arms_bound_what_is_covered(text: str, names: set[str]) -> None:
+    assert covered(text.replace("SKIP", SKIP)) == names

@@ -57,7 +57,7 @@ def our_tokens(text: str) -> list[tuple[str, int, bool]]:
         (token.start, (str(token), source.position(token.start).line, quoted))
         for token, quoted in tokenize(source, text, {}, comments)
     ]
-    tokens += [(start, (f"#{text}", source.position(start).line, False)) for start, text in comments]
+    tokens += [(start, (f"#{text}", source.position(start).line, False)) for start, text, _ in comments]
     return [token for _, token in sorted(tokens)]
 
 
@@ -138,7 +138,7 @@ def test_carriage_returns_separate_but_end_no_line() -> None:
     file = parsed(b"a b;\r\n# note\r\nc d;\r\n")
     assert [one.args for one in file.directives] == [("b",), ("d",)]
     assert file.directives[1].line == 3
-    assert file.comments == (Comment(6, " note"),)
+    assert file.comments == (Comment(6, " note", 13),)
 
 
 def test_a_carriage_return_does_not_end_a_comment() -> None:

@@ -124,7 +124,7 @@ def test_arms_hold_what_is_rendered(piece: Piece, dialect: str) -> None:
     neutral = neutralise(written(piece.template, dialect))
     for values in product([False, True], repeat=len(CONDITIONS)):
         held = dict(zip(CONDITIONS, values))
-        expected = Neutral(re.sub(r'(n\d+) (?:z )?"?[xy]"?;', r"\1 value;", piece.render(held)), {}, ())
+        expected = Neutral(re.sub(r'(n\d+) (?:z )?"?[xy]"?;', r"\1 value;", piece.render(held)), {}, (), (), ())
         found = [(block, name.replace(" ['x', 'y']", "")) for block, name in read(neutral, held)]
         assert sorted(found) == sorted(read(expected, held))
 

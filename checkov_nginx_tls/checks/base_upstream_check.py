@@ -53,6 +53,12 @@ class Judgement:
     evaluated_keys: tuple[str, ...]
 
     @property
+    def is_guess(self) -> bool:
+        """Whether it rests on a directive that may be another one: see ``Directive.is_guess``."""
+        passed = self.connection.placed.directive.is_guess if self.connection is not None else False
+        return passed or self.cause.directive.is_guess
+
+    @property
     def spot(self) -> Spot | None:
         """Where a finding points to, if that is not the directive as a whole."""
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ from checkov_nginx_tls.templates.values import CHOICES_LENGTH, unquoted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from checkov_nginx_tls.templates.conditions import Test
     from checkov_nginx_tls.templates.tags import Tag
 
 _CHOICES: Final = 16
@@ -25,13 +25,11 @@ _STATEMENT: Final = 4096
 """Characters that a statement may have in a template where constructs inside of it end it."""
 
 _KINDS: Final = {
-    **dict.fromkeys(("for", "tablerow", "while", "until", "do", "range", "#each"), "loop"),
+    **dict.fromkeys(("for", "tablerow", "while", "until", "do", "range", "#each", "call"), "loop"),
     **dict.fromkeys(("macro", "function", "capture", "set", "define"), "macro"),
-    **dict.fromkeys(("block", "begin"), "plain"),
+    **dict.fromkeys(("block", "begin", "filter", "autoescape"), "plain"),
 }
 """Constructs by the words that open them; all others are conditions."""
-
-_COMMENT: Final = re.compile(rf"[{BLANK}]*#[^\n]*")
 
 
 @dataclass(eq=False)
@@ -90,16 +88,18 @@ def has_words(pieces: Iterable[tuple[str, ...]]) -> bool:
 class Construct:
     """A construct that began at ``place``; the last of its tags ends it, and its branches stand between them.
 
-    ``tests`` are its conditions, each with whether it is negated. ``settings`` are those around it if it sets names.
-    ``complete`` says that one of the branches is always rendered.
+    ``tests`` are its conditions. ``complete`` says that one of the branches is always rendered. ``is_broken`` says that
+    it began in a comment that one of its branches ended. ``rest`` are the offsets of the rest of the line behind it
+    where some of its branches comment that out.
     """
 
     tags: list[Tag]
     branches: list[Branch]
     place: Place
-    tests: list[tuple[str, bool]]
-    settings: dict[str, int] | None
+    tests: list[Test]
     complete: bool = False
+    is_broken: bool = False
+    rest: tuple[int, int] | None = None
 
     @property
     def start(self) -> int:
@@ -129,42 +129,58 @@ class Construct:
         is_short = self.branches[0].marked - self.start < _STATEMENT
         return ends_alike and is_short and self.complete and self.place.plain and not self.place.fresh
 
+    def ends_in_doubt(self) -> bool:
+        """Whether a comment may be open behind it that only an arm of another construct opens."""
+        left_out = not self.complete and self.place.doubtful_until > self.start
+        return left_out or any(branch.place.doubtful_until > branch.end for branch in self.branches)
+
     def choices(self) -> tuple[str, ...]:
         """What it may have before the marks, without the white space around that if it is not inside a string."""
         by_branch = [branch.choices() for branch in self.branches]
-        if not all(by_branch) or self.kind == "loop":
+        if not all(by_branch) or self.kind == "loop" or self.tags[0].word == "filter":
             return ()
         if not self.complete:
             by_branch.append(("",))
         texts = (text for choices in by_branch for text in choices)
         return tuple(dict.fromkeys(texts if self.place.until else (unquoted(text.strip()) for text in texts)))
 
-    def arms(self, text: str) -> list[Arm]:
-        """Its branches as arms, and the rest of the line where the only one comments that out."""
+    def arms(self) -> list[Arm]:
+        """Its branches as arms."""
+        if self.kind == "plain":
+            return []
+        return [Arm(branch.start, branch.end, case) for branch, case in zip(self.branches, self._cases())]
+
+    def lines(self) -> list[Arm]:
+        """The rest of the line behind it as an arm, where some of its branches comment that out."""
+        if self.rest is None:
+            return []
+        cases = self._cases()
+        shown = [case for case, branch in zip(cases, self.branches) if not branch.place.in_comment]
+        shown += [] if self.place.in_comment else cases[len(self.branches) :]
+        is_known = len(shown) == 1 and not self.ends_in_doubt()
+        return [Arm(*self.rest, shown[0] if is_known else doubt(self.end))]
+
+    def _cases(self) -> list[Case]:
+        """The cases of its branches, and the case that none of them is rendered."""
         first = self.tags[0]
         count = len(self.branches)
-        is_single = self.kind == "if" and len(self.tests) == 1
         alternatives = count if self.complete else count + 1
-        numbers: Iterable[int] = range(count)
+        numbers: Iterable[int] = range(alternatives)
         if self.kind != "if":
             name = f"{first.word} {' '.join(first.code.split())} #{first.start}"
-        elif is_single:
-            test, negated = self.tests[0]
-            name, alternatives = f"if {test}", 2
-            numbers = (1, 0) if negated else (0, 1)
+        elif len(self.tests) == 1:
+            name, alternatives = f"if {self.tests[0].name}", 2
+            numbers = (1, 0) if self.tests[0].negated else (0, 1)
         else:
-            name = "if " + " elif ".join(f"not {test}" if negated else test for test, negated in self.tests)
-        arms = [
-            Arm(branch.start, branch.end, Case(name, number, alternatives, self.complete))
-            for branch, number in zip(self.branches, numbers)
-        ]
-        start, end, case = arms[0]
-        if is_single and count == 1 and _COMMENT.fullmatch(text, start, end):
-            newline = text.find("\n", self.end)
-            arms.append(Arm(self.end, newline if newline >= 0 else len(text), case._replace(arm=1 - case.arm)))
-        return arms if self.kind != "plain" else []
+            name = "if " + " elif ".join(f"not {test.name}" if test.negated else test.name for test in self.tests)
+        return [Case(name, number, alternatives, self.complete) for number in numbers]
+
+
+def doubt(offset: int) -> Case:
+    """The case that what begins at an offset is rendered, of which nothing more is known."""
+    return Case(f"line #{offset}", 0, 2, complete=False)
 
 
 def kind_of(tag: Tag) -> str:
     """The kind of the construct that a tag opens."""
-    return _KINDS.get(tag.word, "if")
+    return "plain" if tag.word == "with" and tag.family == "jinja" else _KINDS.get(tag.word, "if")

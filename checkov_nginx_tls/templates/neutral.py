@@ -53,8 +53,15 @@ class Arm(NamedTuple):
 
 
 class Neutral(NamedTuple):
-    """A neutralised text, its expressions by the characters that stand for them, its arms, outer before inner."""
+    """A neutralised text, its expressions by the characters that stand for them, its arms, outer before inner.
+
+    ``lines`` are parts of lines that are rendered only in a case too: else a comment in front of them goes on; they may
+    begin in one arm and end in another. ``comments`` are the offsets between which the texts of the template's own
+    comments stand, of those where nginx may have a comment.
+    """
 
     text: str
     expressions: Mapping[str, Expression]
     arms: tuple[Arm, ...]
+    lines: tuple[Arm, ...]
+    comments: tuple[tuple[int, int], ...]

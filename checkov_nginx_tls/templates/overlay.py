@@ -1,21 +1,19 @@
-"""The overlay of a template: its text with values, white space and comments of nginx written over the tags."""
+"""The overlay of a template: its text with values and white space written over the tags."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
 
-from checkov_nginx_tls.templates.neutral import FILLER, Arm, Expression, Neutral
+from checkov_nginx_tls.templates.neutral import FILLER, Expression
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from checkov_nginx_tls.templates.tags import Tag
 
 _FIRST_OPAQUE: Final = 0xF0000
 _LAST_OPAQUE: Final = 0xFFFFD
 _OPAQUE: Final = re.compile(f"[{chr(_FIRST_OPAQUE)}-{chr(_LAST_OPAQUE)}]")
-_NEXT_LINE: Final = re.compile(r"\n(?:([ \t]*)[ \t](?=\S)|\S.*)")
 
 
 class Overlay:
@@ -33,6 +31,15 @@ class Overlay:
         """Write a character over all but the ends of lines."""
         self._write(start, end, lambda: _blank(self._text[start:end], character))
 
+    def hide(self, start: int, end: int) -> None:
+        """Write FILLERs over everything."""
+        if start < end:
+            self._write(start, end, lambda: FILLER * (end - start))
+
+    def open_comment(self, start: int, end: int) -> None:
+        """Write the beginning of a comment, and blanks up to an end on the same line."""
+        self._write(start, end, lambda: " #".ljust(end - start))
+
     def value(self, start: int, end: int, value: Expression, *, before: str, after: str, key: str = "") -> None:
         """Write an opaque character, the same for the same key or text, between what goes before it and after it."""
 
@@ -41,25 +48,18 @@ class Overlay:
 
         self._write(start, end, written)
 
-    def comment(self, tag: Tag, before: str) -> None:
-        """Write a comment of nginx on each line of a template's that has room for it, the first behind ``before``."""
-
-        def written() -> str:
-            sign = "#" if tag.code.partition("\n")[0].strip() else ""
-            body = f"{f'{before}{sign}'.ljust(len(tag.word))}{tag.code}".ljust(tag.end - tag.start)
-            return _NEXT_LINE.sub(lambda line: f"\n{line[1]}#" if line[1] is not None else _blank(line[0]), body)
-
-        self._write(tag.start, tag.end, written)
-
-    def neutral(self, arms: Iterable[Arm]) -> Neutral:
+    def text(self) -> str:
         """All that was written."""
         overlay = list(self._text)
         for start, end, written in self._writes:
             overlay[start:end] = written()
-        seen = set(overlay)
+        return "".join(overlay)
+
+    def expressions(self, text: str) -> dict[str, Expression]:
+        """What the opaque characters in the text stand for that was written."""
+        seen = set(text)
         found = {character: one for character, one in self._expressions.items() if character in seen}
-        ordered = sorted(arms, key=lambda arm: (arm.start, -arm.end))
-        return Neutral("".join(overlay), {**self._given, **found}, tuple(ordered))
+        return {**self._given, **found}
 
     def _write(self, start: int, end: int, written: Callable[[], str]) -> None:
         """Note what to write; what that hides as a whole is dropped, for constructs may be nested deep."""

@@ -32,7 +32,7 @@ class Place:
 
     ``fresh``: a statement may begin. ``head``: where the statement began. ``last``: what ends right here, "word",
     "string" or "". ``until``: what ends the string or comment around, which began at ``since``. ``lua``: how many
-    braces of Lua are open.
+    braces of Lua are open. ``doubtful_until``: up to where a comment may be open that only an arm before it opens.
     """
 
     fresh: bool = True
@@ -41,6 +41,7 @@ class Place:
     until: str = ""
     since: int = 0
     lua: int = 0
+    doubtful_until: int = 0
 
     @property
     def plain(self) -> bool:
@@ -87,7 +88,7 @@ class Reader:
         head = self.place.head
         branch.punctuate(mark, head, offset)
         opens_lua = mark == "{" and _LUA_BLOCK.match(self._text, head)
-        self.place = Place(head=offset, lua=1 if opens_lua else 0)
+        self.place = Place(head=offset, lua=1 if opens_lua else 0, doubtful_until=self.place.doubtful_until)
 
     def _token(self, start: int, end: int, branch: Branch) -> int:
         text, place = self._text, self.place

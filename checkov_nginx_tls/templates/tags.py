@@ -13,7 +13,8 @@ class Tag(NamedTuple):
 
     ``family`` is how it is delimited. ``kind``: value, lone (a value only where it stands alone), output (a value of
     whole statements), open, middle, close, void (control without content) or comment. ``word`` is its keyword and
-    ``code`` what follows that; of a comment, its opener and its text.
+    ``code`` what follows that; of a comment, its opener and its text. ``whole`` is all that stands between the
+    delimiters of a tag with code. ``trims_before`` and ``trims_behind`` say that white space there is not rendered.
     """
 
     start: int
@@ -22,10 +23,19 @@ class Tag(NamedTuple):
     kind: str
     word: str
     code: str
+    whole: str = ""
+    trims_before: bool = False
+    trims_behind: bool = False
 
 
-DELIMITERS: Final = {"curly": ("{{", "}}"), "jinja": ("{%", "%}"), "erb": ("<%", "%>")}
-"""The families whose tags hold code."""
+DELIMITERS: Final = {
+    "curly": ("{{", "}}"),
+    "jinja": ("{%", "%}"),
+    "erb": ("<%", "%>"),
+    "directive": ("%{", "}"),
+    "interpolation": ("${", "}"),
+}
+"""The families whose tags hold code; the last two are those of Terraform."""
 
 _HTML: Final = (
     "html|head|body|title|h[1-6]|p|br|hr|b|i|u|a|div|span|center|pre|code|ul|ol|li|dl|dt|dd|table|tr|td|th|script|style"
@@ -41,7 +51,9 @@ _MARK: Final = re.compile(
   | (?P<ruby> <%-?[ \t]*\#+ ) | (?P<liquid> \{%[-+]?\s*comment\s*[-+]?%\} )
   | (?P<raw> \{%[-+]?\s*(?:raw|verbatim)\s*[-+]?%\} )
   | (?P<curly> \{\{ ) | (?P<jinja> \{% ) | (?P<erb> <%(?!%) )
+  | (?P<directive> (?<!%)%\{(?=~?\s*(?:if|else|endif|for|endfor)\b) )
   | (?P<shell> \$\{\w+:?[-=+?](?:[^{}\n]|\$\{[^{}\n]*\})*\} )
+  | (?P<interpolation> (?<!\$)\$\{(?!\w+\})(?=[~!(\s]*["A-Za-z_]) )
   | (?P<percent> %(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]+%(?![0-9A-Fa-f]{2}) )
   | (?P<angle> (?<![?\\])(?<!\?P)(?<!\\[kg])<(?!(?i:HTML)>)[A-Za-z][\w.-]*(?:[ ][\w.-]+)*> )
   | (?P<at> @[A-Z][A-Z0-9_]+@ )
@@ -64,6 +76,8 @@ _INSIDE: Final = {
     "curly": re.compile(rf"(?x) {_STRING} | \\. | \{{\{{ | [{{}}]"),
     "jinja": re.compile(rf"(?x) {_STRING} | \\. | \{{% | %\}}"),
     "erb": re.compile(rf"(?x) {_STRING} | \\. | <% | %>"),
+    "directive": re.compile(rf"(?x) {_STRING} | %\{{ | [{{}}]"),
+    "interpolation": re.compile(rf"(?x) {_STRING} | \$\{{ | [{{}}]"),
 }
 _TABLE: Final = re.compile(rf"(?x)\s* (?: (?:{_STRING}|[\w.]+) \s* (?: [,}}] | =(?!=) ) | \[ | \Z )")
 """How a table of Lua inside another begins, which looks like a value's tag."""
@@ -71,9 +85,11 @@ _TABLE: Final = re.compile(rf"(?x)\s* (?: (?:{_STRING}|[\w.]+) \s* (?: [,}}] | =
 _KEYWORDS: Final = {
     "jinja": re.compile(
         r"""(?x)
-        (?P<close> end(?:if|unless|case|for|tablerow|while|macro|function|capture|set)? )\b
+        (?P<close> end(?:if|unless|case|for|tablerow|while|macro|function|capture|set|with|block|filter|autoescape
+          |call)? )\b
       | (?P<middle> elif|elsif|elseif|else[ ]if|else|when )\b
-      | (?P<open> if|unless|case|for|tablerow|while|macro|function|capture|set(?=\s+[\w.]+\s*(?:\||\Z)) )\b
+      | (?P<open> if|unless|case|for|tablerow|while|macro|function|capture|set(?=\s+[\w.]+\s*(?:\||\Z))
+          |with|block|filter|autoescape|call )\b
       | (?P<output> include|render )\b
       | (?P<void> )
         """
@@ -94,7 +110,26 @@ _KEYWORDS: Final = {
         (?P<value> =+ ) | (?:\}\s*)?(?P<middle> elsif|else|when )\b | (?P<close> end\b|\} ) | (?P<void> )
         """
     ),
+    "directive": re.compile(r"(?P<close> endif|endfor )\b | (?P<middle> else )\b | (?P<open> if|for )\b", re.VERBOSE),
+    "interpolation": re.compile(r"(?P<value>)"),
 }
+_TESTING: Final = frozenset({"if", "unless", "elif", "elsif", "case", "for", "while", "range"})
+"""Words of tags that need code behind them."""
+
+_CLOSERS: Final = {
+    **{family: closer for family, (_, closer) in DELIMITERS.items()},
+    **dict.fromkeys(("go", "bars", "bang"), "}}"),
+    "hash": "#}",
+    "ruby": "%>",
+    "liquid": "%}",
+}
+_LINE: Final = 10_000
+"""Characters of a line in front of a tag that are looked at."""
+
+_STRINGS: Final = re.compile(rf"(?x) \\. | {_STRING}")
+_END_OF_STATEMENT: Final = re.compile(r";[ \t\r]*[#\n]")
+_COMMENTED: Final = re.compile(r"(?:^|[\s;{}])#")
+
 _RUBY: Final = re.compile(
     r"""(?mx)
     ^[ \t]*(?P<open> if|unless|case|while|until|for|begin )\b (?!.*\bend[ \t]*$)
@@ -158,15 +193,40 @@ class _Finder:
             return []
         if family == "raw":
             return [Tag(*edges, family, "void", "", "") for edges in ((start, stop), end.span())]
-        return [Tag(start, end.end(), family, "comment", self._text[start:stop], self._text[stop : end.start()])]
+        text = self._text
+        opener, code = text[start:stop], text[stop : end.start()]
+        return [Tag(start, end.end(), family, "comment", opener, code, "", *self._trims(family, start, end.end()))]
 
     def _delimited(self, family: str, start: int, stop: int) -> list[Tag]:
         end = self._end_of_tag(family, stop)
-        if end is None:
+        if end is None or self._holds_statements(family, start, end):
             return []
-        code = self._text[stop : end - 2].replace(FILLER, "")
-        is_table = family == "curly" and _TABLE.match(code)
-        return [] if is_table else [Tag(start, end, family, *_classified(family, code))]
+        code = self._text[stop : end - len(DELIMITERS[family][1])].replace(FILLER, "")
+        if family == "curly" and _TABLE.match(code):
+            return []
+        kind, word, behind, whole = _classified(family, code)
+        if word in _TESTING and not behind:
+            return []
+        return [Tag(start, end, family, kind, word, behind, whole, *self._trims(family, start, end))]
+
+    def _trims(self, family: str, start: int, end: int) -> tuple[bool, bool]:
+        """Whether a tag trims the white space before it and behind it; ERB's before it trims blanks only."""
+        text = self._text
+        marks = "~" if family in ("bars", "directive", "interpolation") else "-~"
+        before = family not in ("erb", "ruby") and text[start + 2] in marks
+        return before, text[end - len(_CLOSERS[family]) - 1] in marks
+
+    def _holds_statements(self, family: str, start: int, end: int) -> bool:
+        """Whether statements of nginx stand where a tag's code would: then its opener is none.
+
+        It is rather the end of a table of Lua, or a word in a comment, while tags may be written in comments too.
+        """
+        text = self._text
+        if text.find("\n", start, end) < 0 or _END_OF_STATEMENT.search(text, start, end) is None:
+            return False
+        line = text[max(text.rfind("\n", 0, start) + 1, start - _LINE) : start]
+        is_code = family == "curly" and _END_OF_STATEMENT.search(_STRINGS.sub("", text[start:end])) is not None
+        return is_code or _COMMENTED.search(line) is not None
 
     def _end(self, family: str, position: int) -> re.Match[str] | None:
         """The next place behind a position that matches what ``_END`` has for a family; sought once."""
@@ -177,8 +237,9 @@ class _Finder:
 
     def _is_block(self, start: int, end: int) -> bool:
         """Whether ``{#`` and a later ``#}`` are rather a block of nginx that begins with a comment."""
-        before = self._text[max(0, start - 200) : start].rpartition("\n")[2]
-        return bool(before.strip()) and not self._is_jinja and self._text.find("\n", start, end) >= 0
+        before = self._text[max(0, start - 200) : start].rpartition("\n")[2].strip()
+        may_open = before[-1:] not in ("", ";", "{", "}")
+        return may_open and not self._is_jinja and self._text.find("\n", start, end) >= 0
 
     def _end_of_tag(self, family: str, position: int) -> int | None:
         """The end of the tag whose content begins at a position; strings in it may hold what else would end it."""
@@ -187,7 +248,7 @@ class _Finder:
         depth = openers = 0
         for token in _INSIDE[family].finditer(text, position):
             written = token.group()
-            if written == closer:
+            if written == closer and not depth:
                 return token.end()
             if written == "{":
                 depth += 1
@@ -203,17 +264,18 @@ class _Finder:
         return None
 
 
-def _classified(family: str, code: str) -> tuple[str, str, str]:
-    """Kind and keyword of what stands between a tag's delimiters, and the code behind the keyword."""
+def _classified(family: str, code: str) -> tuple[str, str, str, str]:
+    """Kind and keyword of what stands between a tag's delimiters, the code behind the keyword, and the whole."""
     code = code.strip("-+~").strip()
     if family == "curly" and code[:1] == "{" and code[-1:] == "}":
-        return "value", "", code[1:-1].strip()
+        code = code[1:-1].strip()
+        return "value", "", code, code
     match = _KEYWORDS[family].match(code)
     if match is None:
-        return "void", "", code
+        return "void", "", code, code
     kind = match.lastgroup or ""
-    word, code = "".join(match[kind].split()), code[match.end() :].strip()
-    return _ruby(code) if family == "erb" and kind == "void" else (kind, word, code)
+    word, behind = "".join(match[kind].split()), code[match.end() :].strip()
+    return (*(_ruby(behind) if family == "erb" and kind == "void" else (kind, word, behind)), code)
 
 
 def _ruby(code: str) -> tuple[str, str, str]:
