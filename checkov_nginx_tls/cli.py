@@ -220,6 +220,63 @@ def find_policies_directory(package: Path) -> Path | None:
     return None
 
 
+def fix(options: argparse.Namespace) -> int:
+    """Mend findings in files, or show how; see ``checkov_nginx_tls.fixes``."""
+    from checkov_nginx_tls.fixes.command import run
+
+    return run(options)
+
+
+def _add_fix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    fixing = commands.add_parser(
+        "fix",
+        help="mend what has one right answer, and say why the rest has not",
+        description=(
+            "Mends findings of rules 01 to 11 and 14 where one right answer exists, and prints the change as a unified "
+            "diff. Verification is turned on with all that it needs: trusted CA certificates, the name where the "
+            "target does not tell it, SNI, and a depth of 2."
+        ),
+        epilog=(
+            "Exit code: 0 nothing to change, 1 changes shown or made, 2 something could not be mended or read (what "
+            "could is shown or made all the same)."
+        ),
+    )
+    fixing.add_argument(
+        "path",
+        nargs="*",
+        metavar="PATH",
+        help="files and directories (the current one unless given), or - to read a fragment from standard input and "
+        "print it corrected",
+    )
+    fixing.add_argument(
+        "--ca",
+        metavar="FILE",
+        help="PEM file with the CA certificates that sign those of private upstreams, as nginx is to read it",
+    )
+    fixing.add_argument(
+        "--system-ca",
+        metavar="FILE",
+        help="the same for public DNS names: the system's CA certificates, /etc/ssl/certs/ca-certificates.crt unless "
+        "the image that the files are for is of a distribution that keeps them elsewhere",
+    )
+    fixing.add_argument(
+        "--stdin-filename",
+        metavar="PATH",
+        help="which file the standard input is: for its format, for names in messages, and for includes",
+    )
+    fixing.add_argument("--write", action="store_true", help="change the files instead of showing the changes")
+    fixing.add_argument(
+        "--check",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="mend findings of these rules only: IDs, * and ? in them, and severities (which mean the higher ones "
+        "too), as for checkov",
+    )
+    fixing.set_defaults(run=fix)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Checkov for nginx: TLS to upstream servers.")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
@@ -234,6 +291,7 @@ def _parser() -> argparse.ArgumentParser:
         "--undecided", metavar="PATH", help="list the connections below PATH that no rule could decide, and why"
     )
     explanation.set_defaults(run=explain)
+    _add_fix(commands)
     _add_monitor(commands)
     _add_export(commands)
     policies = commands.add_parser("policies-dir", help="print the directory for checkov's --external-checks-dir")

@@ -11,6 +11,8 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from checkov_nginx_tls.cipher_strings import evaluate
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
@@ -70,6 +72,15 @@ def parse_hello(message: bytes) -> Hello:
 
 def _numbers(data: bytes) -> list[int]:
     return [number for (number,) in struct.iter_unpack(">H", data)]
+
+
+def weak_suites(hello: Hello | None) -> set[str]:
+    """The weak ones among the suites that are offered, as far as Python's OpenSSL knows their numbers."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_ciphers("ALL:COMPLEMENTOFALL")
+    names = {suite["id"] & 0xFFFF: suite["name"] for suite in context.get_ciphers()}
+    weak = {suite.name for suite in evaluate("ALL:COMPLEMENTOFALL").weak}
+    return {names.get(number, "") for number in hello.suites} & weak if hello is not None else set()
 
 
 class HelloListener:

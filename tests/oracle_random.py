@@ -30,6 +30,7 @@ from oracle_scan import CHECK_PREFIX, failing_ids, write_for_scanner
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from checkov_nginx_tls.model import Configuration
     from checkov_nginx_tls.upstreams import Connection
     from nginx_oracle import NginxRun, Oracle
     from oracle_backends import Backends
@@ -286,7 +287,7 @@ def scan(oracle: Oracle, case: Case) -> Verdict:
         analysis = analyse(str(directory))
         each = _of_each_pass(directory)
     problems = tuple(f"{problem.path}:{problem.line}: {problem.reason}" for problem in analysis.problems)
-    order = _order(case)
+    order = in_order(case)
     assert len(order) == len(each)
     passes = [each[order.index(one)] for one in case.passes()]
     return Verdict(
@@ -298,7 +299,7 @@ def scan(oracle: Oracle, case: Case) -> Verdict:
     )
 
 
-def _order(case: Case) -> list[Pass]:
+def in_order(case: Case) -> list[Pass]:
     """The passes in the scanner's order: of one block by module."""
     rank = {"proxy_pass": 0, "grpc_pass": 1, "uwsgi_pass": 2}
     return [
@@ -313,13 +314,21 @@ class _Opinion(NamedTuple):
     undecided: frozenset[str]
 
 
-def _of_each_pass(directory: Path) -> list[_Opinion]:
+def connections_in(directory: Path) -> tuple[Connection, ...]:
+    """The connections of the configuration in a directory."""
+    return connections(_configuration(directory))
+
+
+def _configuration(directory: Path) -> Configuration:
     scanned = ScannedFiles([str(directory)], str(directory), keep_all)
     main = scanned.load(str(directory / "nginx.conf"))
     assert isinstance(main, ParsedFile)
-    configuration = assemble(
-        main, IncludeResolver(scanned, [str(directory)], DeployedFiles([], tuple)), dt.datetime.now(dt.timezone.utc)
-    )
+    resolver = IncludeResolver(scanned, [str(directory)], DeployedFiles([], tuple))
+    return assemble(main, resolver, dt.datetime.now(dt.timezone.utc))
+
+
+def _of_each_pass(directory: Path) -> list[_Opinion]:
+    configuration = _configuration(directory)
     found = connections(configuration)
     said: dict[tuple[Connection, CheckResult], set[str]] = {}
     for check in registry.builtin_checks():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -11,7 +10,7 @@ from checkov_nginx_tls.cipher_strings import evaluate
 from checkov_nginx_tls.protocol_versions import OBSOLETE
 from nginx_oracle import Oracle, Request
 from oracle_families import FAMILIES, HTTP_PROXY, STREAM, Family
-from oracle_hello import Hello, HelloListener, VersionServers
+from oracle_hello import Hello, HelloListener, VersionServers, weak_suites
 from oracle_scan import scan_ids, write_for_scanner
 
 if TYPE_CHECKING:
@@ -280,12 +279,12 @@ STRINGS = (
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_ciphers(oracle: Oracle, listener: HelloListener, tmp_path: Path, level: int) -> None:
     """At a level that the string sets, exactly those suites are offered that the scanner thinks of."""
-    known = _weak_suites(_hello(oracle, listener, _config(HTTP_PROXY, "@ssl_ciphers ALL:eNULL:@SECLEVEL=0;")))
+    known = weak_suites(_hello(oracle, listener, _config(HTTP_PROXY, "@ssl_ciphers ALL:eNULL:@SECLEVEL=0;")))
     for number, string in enumerate(STRINGS):
         separator = " , "[number % 3]
         text = f"{string}:@SECLEVEL={level}".replace(":", separator)
         config = _config(HTTP_PROXY, f"@ssl_ciphers '{text}'; @ssl_protocols TLSv1.2;")
-        offered = _weak_suites(_hello(oracle, listener, config))
+        offered = weak_suites(_hello(oracle, listener, config))
         said = evaluate(text)
         assert offered == {suite.name for suite in said.offered_at(said.level)} & known, text
         found = "11" in _found(oracle, config, tmp_path / str(number))
@@ -296,7 +295,7 @@ def test_without_a_level_the_build_decides(oracle: Oracle, listener: HelloListen
     """These builds stand at level 1 or 2; the scanner does not count on that."""
     for number, string in enumerate(("HIGH", "ALL:eNULL", "aNULL:AES128-SHA")):
         config = _config(HTTP_PROXY, f"@ssl_ciphers {string};")
-        assert _weak_suites(_hello(oracle, listener, config)) == set()
+        assert weak_suites(_hello(oracle, listener, config)) == set()
         assert "11" in _found(oracle, config, tmp_path / str(number))
 
 
@@ -321,7 +320,7 @@ def test_what_replaces_a_cipher_string(
     oracle: Oracle, listener: HelloListener, tmp_path: Path, settings: str, offered: bool, found: bool
 ) -> None:
     config = _config(HTTP_PROXY, settings)
-    assert bool(_weak_suites(_hello(oracle, listener, config))) == offered
+    assert bool(weak_suites(_hello(oracle, listener, config))) == offered
     assert ("11" in _found(oracle, config, tmp_path)) == found
 
 
@@ -336,7 +335,7 @@ def test_ciphers_in_every_family(oracle: Oracle, listener: HelloListener, tmp_pa
     ):
         for inside, around in ((settings, ""), ("", settings)):
             config = _config(family, inside, around=around)
-            assert bool(_weak_suites(_hello(oracle, listener, config))) == offered
+            assert bool(weak_suites(_hello(oracle, listener, config))) == offered
             place = tmp_path / f"{number}{bool(around)}"
             assert ("11" in _found(oracle, config, place)) == offered
 
@@ -353,12 +352,3 @@ def test_cipher_strings_that_leave_nothing(oracle: Oracle, text: str) -> None:
     """The names of suites that OpenSSL was built without count for nothing."""
     assert evaluate(text).well_formed
     assert "no cipher match" in oracle.check(_config(HTTP_PROXY, f"@ssl_ciphers '{text}';")).message
-
-
-def _weak_suites(hello: Hello | None) -> set[str]:
-    """The weak ones among the suites that are offered, as far as Python's OpenSSL knows their numbers."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.set_ciphers("ALL:COMPLEMENTOFALL")
-    names = {suite["id"] & 0xFFFF: suite["name"] for suite in context.get_ciphers()}
-    weak = {suite.name for suite in evaluate("ALL:COMPLEMENTOFALL").weak}
-    return {names.get(number, "") for number in hello.suites} & weak if hello is not None else set()

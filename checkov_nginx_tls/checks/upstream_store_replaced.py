@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.model import Configuration
     from checkov_nginx_tls.upstreams import Connection
 
-_STORE_COMMANDS: Final = frozenset({"verifycafile", "verifycapath", "verifycastore"})
+STORE_COMMANDS: Final = frozenset({"verifycafile", "verifycapath", "verifycastore"})
+"""Commands that name trusted certificates, in lower case."""
 
 
 class UpstreamStoreReplaced(BaseUpstreamCheck):
@@ -95,7 +96,7 @@ server {
 
 
 def _inspect(settings: Settings) -> list[Fault] | None:
-    commands = settings.commands_named(*_STORE_COMMANDS)
+    commands = settings.commands_named(*STORE_COMMANDS)
     certain = [placed for placed in commands if not isinstance(placed.directive.args[0], Templated)]
     return (
         None if commands and not certain else [Fault(placed, "certificates of another store") for placed in certain[:1]]
