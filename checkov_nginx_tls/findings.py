@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
+from checkov_nginx_tls.fixes import Fix as MendingFix
+from checkov_nginx_tls.fixes import Trust, World, fix_for
 from checkov_nginx_tls.places import Region
 from checkov_nginx_tls.texts import printable, printable_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from checkov_nginx_tls.analysis import Outcome
+    from checkov_nginx_tls.analysis import Analysis, Outcome
     from checkov_nginx_tls.places import RelatedPlace
     from checkov_nginx_tls.repository_paths import RepositoryPaths
     from checkov_nginx_tls.syntax import Source
@@ -71,6 +73,7 @@ class Finding:
     ``severity`` is LOW, MEDIUM, HIGH or CRITICAL, None where a user's check has none. ``path`` is absolute,
     ``file`` is the path in the repository and ``uri`` the same as a URI. ``resource`` is the logical path inside the
     file. ``snippet`` is the text of the region, "" where it is too long. ``related`` are other places to look at.
+    ``fixes`` mend it, where one right answer exists that needs nothing but what the files say.
     """
 
     check_id: str
@@ -112,17 +115,20 @@ def fingerprint(check_id: str, uri: str, resource: str, cause: Sequence[str]) ->
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def findings(outcomes: Iterable[Outcome], paths: RepositoryPaths) -> Iterator[tuple[Outcome, Finding]]:
-    """The findings among the outcomes of a scan, each with its outcome, in their order."""
+def findings(analysis: Analysis, paths: RepositoryPaths) -> Iterator[tuple[Outcome, Finding]]:
+    """The findings among the outcomes of an analysis, each with its outcome, in their order."""
     fingerprints = Fingerprints()
-    for outcome in outcomes:
+    world, trust = World(analysis), Trust()
+    for outcome in analysis.outcomes:
         if outcome.result in (CheckResult.FAILED, CheckResult.SKIPPED):
             uri = paths.uri(outcome.path)
             value = fingerprints.take(outcome.check.id, uri, outcome.resource, outcome.cause, outcome.region)
-            yield outcome, _finding(outcome, paths, value)
+            fix = fix_for(outcome, world, trust) if outcome.result is CheckResult.FAILED else None
+            fixes = (_fix(fix, paths),) if isinstance(fix, MendingFix) else ()
+            yield outcome, _finding(outcome, paths, value, fixes)
 
 
-def _finding(outcome: Outcome, paths: RepositoryPaths, value: str) -> Finding:
+def _finding(outcome: Outcome, paths: RepositoryPaths, value: str, fixes: tuple[Fix, ...]) -> Finding:
     check = outcome.check
     skipped = outcome.result is CheckResult.SKIPPED
     return Finding(
@@ -140,7 +146,13 @@ def _finding(outcome: Outcome, paths: RepositoryPaths, value: str) -> Finding:
         fingerprint=value,
         related=tuple(_location(place, paths) for place in outcome.related),
         suppression=Suppression(printable(outcome.skip_reason.strip())) if skipped else None,
+        fixes=fixes,
     )
+
+
+def _fix(fix: MendingFix, paths: RepositoryPaths) -> Fix:
+    edits = (Edit.of(one.source, paths.uri(one.source.path), one.start, one.end, one.text) for one in fix.edits)
+    return Fix(fix.description, tuple(edits))
 
 
 def _location(related: RelatedPlace, paths: RepositoryPaths) -> Location:

@@ -115,7 +115,7 @@ def _judged(root: str | None, files: Sequence[str], contents: Mapping[str, bytes
         (outcome.path, outcome.resource) for outcome in analysis.outcomes if outcome.result is CheckResult.UNKNOWN
     }
     return Linted(
-        findings=(*(finding for _, finding in findings(analysis.outcomes, paths)), *objects.findings),
+        findings=(*(finding for _, finding in findings(analysis, paths)), *objects.findings),
         problems=tuple(_unjudged(problem, paths) for problem in (*analysis.problems, *objects.problems)),
         warnings=analysis.warnings,
         undecided=len(undecided) + objects.undecided,

@@ -236,7 +236,7 @@ def _report(analysis: Analysis, paths: _Paths, repository: RepositoryPaths) -> R
     for problem in analysis.problems:
         location = f"{paths.file_path(problem.path)}:{problem.line}"
         report.add_parsing_error(f"{location}: {printable(problem.reason)}")
-    found = {id(outcome): finding for outcome, finding in findings(analysis.outcomes, repository)}
+    found = {id(outcome): finding for outcome, finding in findings(analysis, repository)}
     for outcome in analysis.outcomes:
         if outcome.result != CheckResult.UNKNOWN:
             report.add_record(_record(outcome, paths, repository, found.get(id(outcome))))

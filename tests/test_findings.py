@@ -43,7 +43,7 @@ CIPHERS = f"proxy_ssl_ciphers RC4-MD5;\n{NAMELESS.replace('192.0.2.8', 'a.exampl
 
 def found(tree: Path, *check_ids: str) -> list[Finding]:
     """The findings of a tree, or those of these rules (by their numbers)."""
-    all_findings = [finding for _, finding in findings(analyse(str(tree)).outcomes, RepositoryPaths(str(tree)))]
+    all_findings = [finding for _, finding in findings(analyse(str(tree)), RepositoryPaths(str(tree)))]
     return [one for one in all_findings if not check_ids or one.check_id.rpartition("_")[2] in check_ids]
 
 
@@ -241,3 +241,26 @@ def test_without_a_work_tree_the_root_counts(tmp_path: Path, monkeypatch: pytest
 )
 def test_uris_are_percent_encoded(tmp_path: Path, name: str, uri: str) -> None:
     assert RepositoryPaths(str(tmp_path)).uri(str(tmp_path / "d" / name)) == f"d/{uri}"
+
+
+class TestFixes:
+    """A finding carries the edits that mend it, where the files alone say what is right."""
+
+    VERIFIED = "proxy_ssl_trusted_certificate /ca.pem;\nlocation / {\n    proxy_pass https://a.internal;\n"
+
+    def test_an_off_with_everything_else_there(self, tmp_path: Path) -> None:
+        (finding,) = found(write(tmp_path, {"a.conf": f"{self.VERIFIED}    proxy_ssl_verify off;\n}}\n"}), "01")
+        (fix,) = finding.fixes
+        (edit,) = fix.edits
+        assert (edit.uri, edit.region, edit.text) == ("a.conf", Region(4, 4, 22, 25), "on")
+
+    def test_a_private_upstream_whose_ca_nobody_named(self, tmp_path: Path) -> None:
+        text = "location / {\n    proxy_pass https://a.internal;\n}\n"
+        (finding,) = found(write(tmp_path, {"a.conf": text}), "03")
+        assert finding.fixes == ()
+
+    def test_a_skipped_finding(self, tmp_path: Path) -> None:
+        text = f"{self.VERIFIED}    proxy_ssl_verify off; # checkov:skip=CKV_NGINX_CUSTOM_01:later\n}}\n"
+        (finding,) = found(write(tmp_path, {"a.conf": text}), "01")
+        assert finding.suppression is not None
+        assert finding.fixes == ()

@@ -291,7 +291,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     write(directory, files)
     paths = RepositoryPaths(str(directory))
     analysis = analyse(str(directory))
-    found = [one for _, one in findings(analysis.outcomes, paths)]
+    found = [one for _, one in findings(analysis, paths)]
     problems = [
         sarif.notification(one.reason, (paths.uri(one.path), Region(one.line, one.line))) for one in analysis.problems
     ]
