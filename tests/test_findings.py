@@ -251,8 +251,10 @@ class TestFixes:
     def test_an_off_with_everything_else_there(self, tmp_path: Path) -> None:
         (finding,) = found(write(tmp_path, {"a.conf": f"{self.VERIFIED}    proxy_ssl_verify off;\n}}\n"}), "01")
         (fix,) = finding.fixes
-        (edit,) = fix.edits
-        assert (edit.uri, edit.region, edit.text) == ("a.conf", Region(4, 4, 22, 25), "on")
+        assert [(edit.uri, edit.region, edit.text) for edit in fix.edits] == [
+            ("a.conf", Region(4, 4, 22, 25), "on"),
+            ("a.conf", Region(4, 4, 26, 26), "\n    proxy_ssl_verify_depth 2;\n    proxy_ssl_server_name on;"),
+        ]
 
     def test_a_private_upstream_whose_ca_nobody_named(self, tmp_path: Path) -> None:
         text = "location / {\n    proxy_pass https://a.internal;\n}\n"
