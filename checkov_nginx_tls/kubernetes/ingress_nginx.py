@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "nginx.ingress.kubernetes.io/"
 TLS_PROTOCOLS: Final = frozenset({"HTTPS", "GRPCS", "AUTO_HTTP"})
 """Backend protocols with TLS; AUTO_HTTP is that of the client's connection."""
+_TRUE: Final = frozenset({"true", "1", "t"})
 
 
 def annotation(ingress: KubernetesObject, name: str) -> str:
@@ -36,7 +37,15 @@ def protocol(ingress: KubernetesObject) -> str:
 def meant_tls_once(ingress: KubernetesObject) -> bool:
     """Whether an annotation that today's controller ignores asks for TLS to the backends."""
     value = ingress.annotations.get(f"{PREFIX}secure-backends")
-    return not protocol(ingress) and (value is True or text(value).strip().lower() in {"true", "1", "t"})
+    return not protocol(ingress) and (value is True or text(value).strip().lower() in _TRUE)
+
+
+def is_canary(ingress: KubernetesObject) -> bool:
+    """Whether an Ingress only adds backends to another one of the same host and path, whose settings count for them.
+
+    Source: ``createServers`` and ``mergeAlternativeBackends`` in the controller.
+    """
+    return annotation(ingress, "canary").lower() in _TRUE
 
 
 def directives_of(ingress: KubernetesObject) -> str:
@@ -98,7 +107,7 @@ def own_settings(ingress: KubernetesObject, objects: Objects) -> Level:
         return _named(ingress)
     reason = f"{place} is not in the scan; without ca.crt in it verification is ignored"
     if found:
-        reason = f"whether {place} has a key ca.crt is not clear: a template, or several Secrets of that name"
+        reason = f"whether {place} has a key ca.crt is not clear: a template, no data, or several Secrets of that name"
     return _rendered(ingress, Setting("", place, reason))
 
 
@@ -157,6 +166,8 @@ def _server_wide(objects: Objects) -> dict[tuple[str, str], Level]:
     annotated: dict[tuple[str, str], list[Level]] = {}
     snippets: dict[tuple[str, str], list[Mapping[str, Setting]]] = {}
     for ingress in objects.of_kind("Ingress"):
+        if is_canary(ingress):
+            continue
         own = {} if location_only else own_settings(ingress, objects)
         snippet = _snippet(ingress, "server-snippet", objects)
         for host in hosts(ingress) if own or snippet else ():

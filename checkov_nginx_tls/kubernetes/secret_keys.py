@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 CA_KEY: Final = "ca.crt"
 """The key under which both controllers expect the trusted certificates."""
 
+_FIELDS: Final = ("data", "stringData")
+
 
 def has_ca(secret: KubernetesObject) -> bool | None:
-    """Whether a Secret has trusted certificates; None where a template decides."""
-    content = secret.content
-    for field in ("data", "stringData", "binaryData"):
-        if CA_KEY in mapping(content.get(field)):
-            return True
-    return None if any(is_templated(content.get(field)) for field in ("data", "stringData")) else False
+    """Whether a Secret has trusted certificates.
+
+    None where a template decides, and for a Secret without any data: something in the cluster fills that in.
+    """
+    fields = [secret.content.get(field) for field in _FIELDS]
+    if any(mapping(field).get(CA_KEY) for field in fields):
+        return True
+    keys = {key for field in fields for key in mapping(field) if not str(key).startswith("__")}  # Checkov's own
+    return None if not keys or any(map(is_templated, fields)) else False

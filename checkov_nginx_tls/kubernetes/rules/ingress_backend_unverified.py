@@ -13,6 +13,7 @@ from checkov_nginx_tls.kubernetes.ingress_nginx import (
     annotation,
     directives_of,
     ignores_snippets,
+    is_canary,
     meant_tls_once,
     protocol,
     secret_name,
@@ -124,6 +125,8 @@ data:
 
     def judge(self, subject: KubernetesObject, objects: Objects) -> Judgement | None:
         """See KubernetesRule."""
+        if is_canary(subject):
+            return None
         if is_templated(subject.annotations.get(_PROTOCOL)):
             return Judgement(CheckResult.UNKNOWN, f"a template decides {_PROTOCOL}", (_key(_PROTOCOL),))
         if meant_tls_once(subject):
@@ -176,8 +179,9 @@ def _explained(subject: KubernetesObject, outcome: Outcome) -> str:
         return f"{at_fault} turns verification on without trusted certificates, and nginx refuses that. {_REMEDY}"
     if outcome.judged is Judged.NO_NAME:
         return (
-            f'Without {_NAME} nginx expects the name "upstream_balancer" in the certificate, and every request fails: '
-            f'set it to the DNS name in the backend\'s certificate, and {PREFIX}proxy-ssl-server-name to "on".'
+            f'Without the backend\'s name in {_NAME} nginx expects "upstream_balancer" in the certificate, and every '
+            f'request fails: set it to the DNS name in the backend\'s certificate, and {PREFIX}proxy-ssl-server-name to '
+            '"on".'
         )
     return f"{_complaint(subject)} {_removed(subject)}{_REMEDY}"
 
@@ -203,7 +207,7 @@ def _why_ignored(subject: KubernetesObject) -> str:
         return f'{_SECRET} is "{written}", which is not of the form namespace/name.'
     if subject.namespace and secret.namespace != subject.namespace:
         return f"{_SECRET} names a Secret in another namespace, which the controller's ConfigMap does not allow."
-    return f"Secret {secret.namespace}/{secret.name} has no key ca.crt, and without it {_VERIFY} is ignored."
+    return f"Secret {secret.namespace}/{secret.name} has no certificate under the key ca.crt, and without it {_VERIFY} is ignored."
 
 
 def _removed(subject: KubernetesObject) -> str:
