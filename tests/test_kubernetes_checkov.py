@@ -435,6 +435,17 @@ def test_terraform(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert "1 Kubernetes object(s) undecided" in caplog.text
 
 
+@pytest.mark.parametrize("field", ["data_wo", "binary_data", "binary_data_wo"])
+def test_terraform_fields_of_a_secret(tmp_path: Path, field: str) -> None:
+    """The controller sees no difference between them."""
+    written = TERRAFORM.partition('resource "kubernetes_manifest"')[0].replace("data = {", f"{field} = {{")
+    write(tmp_path, {"main.tf": written})
+
+    report = in_process(TerraformRunner, ["terraform"], tmp_path)
+
+    assert of(report.passed_checks) == {(INGRESS, "kubernetes_ingress_v1.good")}
+
+
 def test_terraform_through_the_program(tmp_path: Path) -> None:
     write(tmp_path / "tree", {"main.tf": TERRAFORM})
 

@@ -25,6 +25,8 @@ _TYPED: Final = {
     "kubernetes_config_map": "ConfigMap",
     "kubernetes_config_map_v1": "ConfigMap",
 }
+_SECRET_FIELDS: Final = ("data", "data_wo", "binary_data", "binary_data_wo")
+"""What becomes the data of a Secret or a ConfigMap."""
 _MANIFEST: Final = "kubernetes_manifest"
 _YAML: Final = "kubectl_manifest"
 _RELEASE: Final = "helm_release"
@@ -96,7 +98,8 @@ def _as_in_yaml(content: Mapping[str, Any]) -> Mapping[str, Any]:
         "ingressClassName": spec.get("ingress_class_name"),
         "defaultBackend": spec.get("default_backend"),
     }
-    return {**content, "spec": {**spec, **renamed}}
+    data = {key: value for field in _SECRET_FIELDS for key, value in mapping(content.get(field)).items()}
+    return {**content, "spec": {**spec, **renamed}, **({"data": data} if data else {})}
 
 
 def _documents(written: str) -> list[object]:
