@@ -76,6 +76,7 @@ spec:
     serverName: true
     verifyDepth: 2
 ---
+# kubectl create secret generic shop-ca --namespace shop --type nginx.org/ca --from-file ca.crt=ca.pem
 apiVersion: v1
 kind: Secret
 type: nginx.org/ca
@@ -83,7 +84,7 @@ metadata:
   name: shop-ca
   namespace: shop
 data:
-  ca.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t
+  ca.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t  # ca.pem in base64: the CA that signs the upstream's
 """,
         nginx=(
             "sslName becomes proxy_ssl_name and is $proxy_host by default: that is the name of the group of servers "

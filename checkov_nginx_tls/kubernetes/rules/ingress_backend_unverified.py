@@ -100,26 +100,29 @@ spec:
         paths:
           - {path: /, pathType: Prefix, backend: {service: {name: shop, port: {number: 8443}}}}
 ---
+# kubectl create secret generic shop-ca --namespace shop --from-file ca.crt=ca.pem
 apiVersion: v1
 kind: Secret
 metadata:
   name: shop-ca
   namespace: shop
 data:
-  ca.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t  # the CA certificate that signs the backend's, as PEM
+  ca.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t  # ca.pem in base64: the CA that signs the backend's
 """,
         nginx=(
             "proxy-ssl-verify is off unless it is exactly on: a quoted string, for an unquoted on is a YAML boolean, "
-            'which no annotation can be, and "true" counts as off. Without proxy-ssl-secret of the form namespace/name '
-            "all other proxy-ssl annotations are ignored, and without ca.crt in that Secret verification is. Without "
+            'which no annotation can be, and "true" counts as off. Without proxy-ssl-secret all other proxy-ssl '
+            "annotations are ignored, and without ca.crt in that Secret verification is. If the Secret does not exist, "
+            "is not written namespace/name, or is in another namespace than the Ingress, clients get 503. Without "
             'proxy-ssl-name nginx expects the name "upstream_balancer", which is in no certificate, and answers 502. '
             "Of the Ingresses of one host the oldest with a ca.crt sets its server's defaults, unless the ConfigMap "
-            "says proxy-ssl-location-only. For GRPCS there are no annotations that verify: only a "
-            "configuration-snippet (or a snippet of the ConfigMap) with grpc_ssl_verify on, "
-            "grpc_ssl_trusted_certificate and grpc_ssl_name does, where allow-snippet-annotations permits it. The "
-            "annotations secure-backends and secure-verify-ca-secret were removed years ago and do nothing. With "
-            "ssl-passthrough, which the controller obeys if it is started with --enable-ssl-passthrough, clients talk "
-            "TLS to the backend themselves."
+            "says proxy-ssl-location-only. An Ingress that is a canary obeys the annotations of the one it is a canary "
+            "of, and is not looked at. For GRPCS there are no annotations that verify: only a configuration-snippet "
+            "does (or a snippet of the ConfigMap), where allow-snippet-annotations permits it: grpc_ssl_verify on; "
+            "grpc_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt; grpc_ssl_name shop.shop.svc; with a "
+            "file of the controller's container and the name in the certificate. The annotations secure-backends and "
+            "secure-verify-ca-secret were removed years ago and do nothing. With ssl-passthrough, which the controller "
+            "obeys if it is started with --enable-ssl-passthrough, clients talk TLS to the backend themselves."
         ),
     )
 
@@ -180,7 +183,7 @@ def _explained(subject: KubernetesObject, outcome: Outcome) -> str:
     if outcome.judged is Judged.NO_NAME:
         return (
             f'Without the backend\'s name in {_NAME} nginx expects "upstream_balancer" in the certificate, and every '
-            f'request fails: set it to the DNS name in the backend\'s certificate, and {PREFIX}proxy-ssl-server-name to '
+            f"request fails: set it to the DNS name in the backend's certificate, and {PREFIX}proxy-ssl-server-name to "
             '"on".'
         )
     return f"{_complaint(subject)} {_removed(subject)}{_REMEDY}"
@@ -207,7 +210,8 @@ def _why_ignored(subject: KubernetesObject) -> str:
         return f'{_SECRET} is "{written}", which is not of the form namespace/name.'
     if subject.namespace and secret.namespace != subject.namespace:
         return f"{_SECRET} names a Secret in another namespace, which the controller's ConfigMap does not allow."
-    return f"Secret {secret.namespace}/{secret.name} has no certificate under the key ca.crt, and without it {_VERIFY} is ignored."
+    name = f"Secret {secret.namespace}/{secret.name}"
+    return f"{name} has no certificate under the key ca.crt, and without one {_VERIFY} is ignored."
 
 
 def _removed(subject: KubernetesObject) -> str:

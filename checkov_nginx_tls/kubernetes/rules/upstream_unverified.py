@@ -100,6 +100,7 @@ spec:
     serverName: true
     verifyDepth: 2
 ---
+# kubectl create secret generic shop-ca --namespace shop --type nginx.org/ca --from-file ca.crt=ca.pem
 apiVersion: v1
 kind: Secret
 type: nginx.org/ca
@@ -107,7 +108,7 @@ metadata:
   name: shop-ca
   namespace: shop
 data:
-  ca.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t  # the CA certificate that signs the upstream's, as PEM
+  ca.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t  # ca.pem in base64: the CA that signs the upstream's
 """,
         nginx=(
             "tls.enable and ssl-services become proxy_pass https:// (grpc_pass grpcs:// for upstreams of type grpc), "
