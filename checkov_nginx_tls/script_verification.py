@@ -76,6 +76,11 @@ _IN_NJS: Final = {
     **dict.fromkeys(("true", "1", "!0", "!false"), True),
     **dict.fromkeys(("false", "0", "null", "undefined", "NaN", "!1", "!true", "void0", '""', "''"), False),
 }
+_VERIFY_KEYS: Final = (
+    *((name, ":") for name in ("verify", '"verify"', "'verify'")),
+    *(("[", name, "]", ":") for name in ('"verify"', "'verify'", "`verify`")),
+)
+"""The tokens of a field's name in an object of njs."""
 _OPERATOR: Final = re.compile(r"(?:and|or)$|[=~.<>+\-*/%^|&?!]")
 _NAME: Final = re.compile(r"[A-Za-z_$][\w$]*")
 _UNCLOSED: Final = {Language.LUA: re.compile(r"(?:--)?\[=*\["), Language.NJS: re.compile(r"/\*|[\"'`]")}
@@ -236,7 +241,8 @@ class _Fetches:
             if is_named or code.text(index + 1, index + 5) in ('["fetch"](', "['fetch']("):
                 arguments = code.arguments(index + (3 if is_named else 4))
                 found = list(self._options(*arguments[1], 0)) if len(arguments) > 1 else []
-                is_plain = len(arguments) < 2 or code.tokens[arguments[1][0]].is_code("{")
+                spreads = any(code.tokens[start].is_code("...") for start, _ in arguments[:2])
+                is_plain = not spreads and (len(arguments) < 2 or code.tokens[arguments[1][0]].is_code("{"))
                 default = Mention("verify", code.tokens[index].start, code.end_of(index + 2), is_plain or None)
                 yield from found or [default]
 
@@ -257,19 +263,22 @@ class _Fetches:
             yield from self._named[name]
 
     def _object(self, opening: int, depth: int) -> Iterator[Mention]:
-        """The last ``verify`` among an object's fields, and those of what it spreads."""
+        """The last ``verify`` among an object's fields, and those of what it spreads behind that."""
         code = self._code
-        last: Mention | None = None
+        found: list[Mention] = []
         for start, end in code.arguments(opening):
+            whole = Mention("verify", code.tokens[start].start, code.end_of(end - 1), None)
             if code.tokens[start].is_code("..."):
-                yield from self._options(start + 1, end, depth + 1)
+                found += list(self._options(start + 1, end, depth + 1)) or [whole]
                 continue
-            for length, keys in ((2, ("verify:", '"verify":', "'verify':")), (4, ('["verify"]:', "['verify']:"))):
-                if code.text(start, start + length) in keys:
-                    verifies = _IN_NJS.get(code.text(start + length, end))
-                    last = Mention("verify", code.tokens[start].start, code.end_of(end - 1), verifies)
-        if last is not None:
-            yield last
+            length = next((len(key) for key in _VERIFY_KEYS if code.text(start, start + len(key)) == "".join(key)), 0)
+            if length:
+                found = [whole._replace(verifies=_IN_NJS.get(code.text(start + length, end)))]
+            elif code.tokens[start].is_code("[") and not code.tokens[start + 2].is_code("]"):  # made up when it runs
+                found.append(whole)
+            elif end == start + 1 and code.tokens[start].is_code("verify"):  # the value of a variable of that name
+                found = [whole]
+        yield from found
 
     def _of_name(self, name: str, depth: int) -> Iterator[Mention]:
         """What objects say that a variable is given, and assignments to its field ``verify``."""

@@ -137,6 +137,14 @@ def test_lua_that_verifies_or_lets_somebody_else_decide(text: str, verifies: boo
         ("let o = {}; o.verify = false || flag; ngx.fetch(u, o)", None),
         ("let o = {...o}; ngx.fetch(u, o)", None),
         ("let p = {verify: false}; x.p = p; ngx.fetch(u, x.p)", None),
+        ("let verify = false; ngx.fetch(u, {method: 'GET', verify})", None),
+        ("function f(o) { ngx.fetch(u, {...o}) }", None),
+        ("ngx.fetch(...call)", None),
+        ("ngx.fetch(u, ...rest)", None),
+        ("ngx.fetch(u, {[`ver` + 'ify']: false})", None),
+        ("ngx.fetch(u, {[`verify`]: false})", False),
+        ("ngx.fetch(u, {['method']: 'GET'})", True),
+        ("const o = {verify: false}; ngx.fetch(u, {...o, verify: true})", True),
     ],
 )
 def test_njs(text: str, verifies: bool | None) -> None:
