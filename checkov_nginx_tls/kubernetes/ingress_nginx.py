@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.kubernetes.controllers import community_defaults, values_of
 from checkov_nginx_tls.kubernetes.secret_keys import has_ca
-from checkov_nginx_tls.kubernetes.settings import GRPC, PROXY, Level, Setting, merged, settings_in
+from checkov_nginx_tls.kubernetes.settings import GRPC, NO_NAMES, PROXY, Level, Setting, merged, settings_in
 from checkov_nginx_tls.kubernetes.values import at, is_templated, sequence, text
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 PREFIX: Final = "nginx.ingress.kubernetes.io/"
 TLS_PROTOCOLS: Final = frozenset({"HTTPS", "GRPCS", "AUTO_HTTP"})
 """Backend protocols with TLS; AUTO_HTTP is that of the client's connection."""
+_NOT_ALLOWED: Final = (
+    "the controller's ConfigMap is not in the scan or says nothing of allow-snippet-annotations; without that, "
+    "versions from 1.9 on ignore snippets in annotations"
+)
 _TRUE: Final = frozenset({"true", "1", "t"})
 
 
@@ -191,16 +195,24 @@ def _first(levels: Sequence[Level]) -> Level:
     return {**level, verify: level[verify]._replace(undecided=reason)}
 
 
-def ignores_snippets(objects: Objects) -> bool:
-    """Whether the controller's ConfigMap says that annotations with snippets have no effect."""
+def obeys_snippets(objects: Objects) -> bool | None:
+    """Whether annotations with snippets have an effect; None where no ConfigMap says so, for versions differ."""
     allowed = {text(value).strip().lower() for value in values_of(objects, "allow-snippet-annotations")}
-    return "false" in allowed and "true" not in allowed
+    return True if "true" in allowed else False if "false" in allowed else None
 
 
 def _snippet(ingress: KubernetesObject, name: str, objects: Objects) -> Mapping[str, Setting]:
-    if objects.derived(ignores_snippets):
+    """What a snippet sets. Where it may have no effect, what turns verification off counts all the same."""
+    obeyed = objects.derived(obeys_snippets)
+    if obeyed is False:
         return {}
-    return settings_in(ingress.annotations.get(PREFIX + name), f"{name} of {ingress.title}")
+    settings = settings_in(ingress.annotations.get(PREFIX + name), f"{name} of {ingress.title}")
+    if obeyed:
+        return settings
+    return {
+        directive: one if one.undecided or one.value in ("off", *NO_NAMES) else one._replace(undecided=_NOT_ALLOWED)
+        for directive, one in settings.items()
+    }
 
 
 def _class(ingress: KubernetesObject) -> str:

@@ -19,7 +19,7 @@ PROXY: Final = "proxy_ssl"
 GRPC: Final = "grpc_ssl"
 _WANTED: Final = ("verify", "trusted_certificate", "name")
 _DIRECTIVES: Final = frozenset(f"{prefix}_{setting}" for prefix in (PROXY, GRPC) for setting in _WANTED)
-_NO_NAMES: Final = frozenset({"", "$proxy_host", "${proxy_host}", "upstream_balancer"})
+NO_NAMES: Final = frozenset({"", "$proxy_host", "${proxy_host}", "upstream_balancer"})
 """What names nothing that a certificate could hold: the group of servers, which ingress-nginx calls so."""
 
 
@@ -69,7 +69,7 @@ def judge(levels: Sequence[Mapping[str, Setting]], prefix: str) -> Outcome:
         return Outcome(Judged.OFF, verify)
     if bundle is None or (not bundle.value and not bundle.undecided):
         return Outcome(Judged.NO_BUNDLE, verify)
-    if name is None or (name.value in _NO_NAMES and not name.undecided):
+    if name is None or (name.value in NO_NAMES and not name.undecided):
         return Outcome(Judged.NO_NAME, verify)
     for setting in (verify, bundle, name):
         if setting.undecided:

@@ -12,9 +12,9 @@ from checkov_nginx_tls.kubernetes.ingress_nginx import (
     TLS_PROTOCOLS,
     annotation,
     directives_of,
-    ignores_snippets,
     is_canary,
     meant_tls_once,
+    obeys_snippets,
     protocol,
     secret_name,
     servers,
@@ -118,9 +118,11 @@ data:
             "Of the Ingresses of one host the oldest with a ca.crt sets its server's defaults, unless the ConfigMap "
             "says proxy-ssl-location-only. An Ingress that is a canary obeys the annotations of the one it is a canary "
             "of, and is not looked at. For GRPCS there are no annotations that verify: only a configuration-snippet "
-            "does (or a snippet of the ConfigMap), where allow-snippet-annotations permits it: grpc_ssl_verify on; "
-            "grpc_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt; grpc_ssl_name shop.shop.svc; with a "
-            "file of the controller's container and the name in the certificate. The annotations secure-backends and "
+            "does: grpc_ssl_verify on; grpc_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt; grpc_ssl_name "
+            "shop.shop.svc; with a file of the controller's container and the name in the certificate. Snippets in "
+            'annotations are ignored unless the controller\'s ConfigMap says allow-snippet-annotations: "true" (by '
+            "default since 1.9) and annotations-risk-level: Critical (since 1.12); its own http-snippet, "
+            "server-snippet and location-snippet are not. The annotations secure-backends and "
             "secure-verify-ca-secret were removed years ago and do nothing. With ssl-passthrough, which the controller "
             "obeys if it is started with --enable-ssl-passthrough, clients talk TLS to the backend themselves."
         ),
@@ -161,7 +163,7 @@ def _judgements(subject: KubernetesObject, objects: Objects) -> Iterator[Judgeme
 
 def _hint(subject: KubernetesObject, objects: Objects) -> str:
     """A sentence about snippets that have no effect, or ""."""
-    ignored = f"{PREFIX}configuration-snippet" in subject.annotations and objects.derived(ignores_snippets)
+    ignored = f"{PREFIX}configuration-snippet" in subject.annotations and objects.derived(obeys_snippets) is False
     return "Its snippets are ignored, because the controller's allow-snippet-annotations is false. " if ignored else ""
 
 
