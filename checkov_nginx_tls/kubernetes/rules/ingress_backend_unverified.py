@@ -178,7 +178,8 @@ def _explained(subject: KubernetesObject, outcome: Outcome) -> str:
             "The proxy-ssl annotations do not reach a GRPCS backend: they become proxy_ssl directives, which "
             f"grpc_pass ignores. Add {PREFIX}configuration-snippet with grpc_ssl_verify on, "
             "grpc_ssl_trusted_certificate with the path of a CA bundle in the controller's container, and "
-            "grpc_ssl_name with the DNS name in the backend's certificate."
+            "grpc_ssl_name with the DNS name in the backend's certificate, and let the controller's ConfigMap allow "
+            'that (allow-snippet-annotations: "true").'
         )
     if outcome.judged is Judged.NO_BUNDLE:
         return f"{at_fault} turns verification on without trusted certificates, and nginx refuses that. {_REMEDY}"
