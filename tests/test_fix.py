@@ -116,6 +116,7 @@ def test_every_rule_that_is_mended_has_cases() -> None:
 # ------------------------------------------------------------------------------------------------- what is printed
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
 def test_the_diff_can_be_applied(tmp_path: Path, fix: Callable[..., Result]) -> None:
     texts = {
         "a.conf": PUBLIC.encode(),

@@ -76,8 +76,13 @@ def mend(
     find = _Finder(trust, is_wanted, may_change or (lambda _path: True), refused)
     fixes, reasons = find.fixes(first)
     reasons_before = reasons
-    while fixes:  # each round makes one, or refuses one
-        state = _Attempt(scan, find, state).with_best_of(fixes)
+    tried_again = state.contents
+    while fixes or (refused and tried_again is not state.contents):
+        if not fixes:  # what did harm may do none any more, now that others are made
+            refused.clear()
+            tried_again = state.contents
+        else:  # makes one, or refuses one
+            state = _Attempt(scan, find, state).with_best_of(fixes)
         fixes, reasons = find.fixes(state.analysis)
     found, left = _failed(first), _failed(state.analysis)
     last_reasons = {**reasons, **refused}
