@@ -101,7 +101,7 @@ def discover(
 
     A file among ``files`` is looked at whatever its name, but one named like a program or a document must start
     as nginx configuration does. ``contents`` are what is read instead of the files at some real paths, of which those
-    among ``files`` need not exist.
+    among ``files`` need not exist: these are taken for nginx configuration whatever they show.
     """
     found = _Found(contents)
     if root is not None:
@@ -114,6 +114,8 @@ def discover(
         path = os.path.realpath(file)
         if path in contents or os.path.isfile(path):
             found.look_at(path, os.path.basename(path), left_out=False)
+            if path in contents:
+                found.take_given(path, contents[path])
         else:
             reason = "the file is a directory" if os.path.isdir(file) else "the file does not exist"
             found.problems.append(Problem(os.path.abspath(file), 1, reason))
@@ -135,6 +137,14 @@ class _Found:
         data = None if left_out else self._read(path)
         if data is not None and (may_matter(data) or name == "nginx.conf"):
             self._take(path, name, data)
+
+    def take_given(self, path: str, data: bytes) -> None:
+        """Take what somebody hands over for nginx configuration even if it shows none: it may break off too early."""
+        name = os.path.basename(path)
+        is_known = any(candidate.path == path for candidate in self.candidates)
+        is_other = is_binary(data) or may_embed(name) or _has_foreign_name(name)
+        if data.strip() and not is_known and not is_other:
+            self.candidates.append(Candidate(path, data, opens_connections=True))
 
     def _read(self, path: str) -> bytes | None:
         try:

@@ -204,7 +204,7 @@ def test_a_fragment_from_standard_input(fix: Callable[..., Result]) -> None:
 
 def test_standard_input_that_is_nothing_comes_out_as_it_is(fix: Callable[..., Result]) -> None:
     assert fix("-", stdin=b"") == Result(0, "", "")
-    assert fix("-", stdin=b"hello, world\n") == Result(0, "hello, world\n", "")
+    assert fix("-", stdin=b"root /srv;\n") == Result(0, "root /srv;\n", "")
 
 
 def test_standard_input_that_cannot_be_read_comes_out_as_it_is(fix: Callable[..., Result]) -> None:
@@ -212,6 +212,12 @@ def test_standard_input_that_cannot_be_read_comes_out_as_it_is(fix: Callable[...
     result = fix("-", stdin=broken.encode())
     assert (result.code, result.out) == (2, broken)
     assert result.err == '<stdin>:3: not read: unexpected end of file, expecting "}" for "location" of line 1\n'
+
+
+def test_standard_input_that_is_no_configuration_is_named(fix: Callable[..., Result]) -> None:
+    result = fix("-", stdin=b"server { location / { proxy_pass\n")
+    assert (result.code, result.out) == (2, "server { location / { proxy_pass\n")
+    assert result.err == '<stdin>:2: not read: unexpected end of file, expecting ";" or "}"\n'
 
 
 def test_standard_input_reads_no_file(tmp_path: Path, fix: Callable[..., Result]) -> None:
