@@ -7,6 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov_nginx_tls.configurations import find_configurations
+from checkov_nginx_tls.files import keep_as_checkov
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,10 +62,10 @@ def _read(paths: Sequence[str]) -> Iterator[Configurations]:
     base = os.path.commonpath([path if path in directories else os.path.dirname(path) for path in real])
     outermost = [path for path in directories if not any(_is_inside(path, other) for other in directories)]
     for directory in outermost:
-        yield find_configurations(directory, base=base)
+        yield find_configurations(directory, keep=keep_as_checkov, base=base)
     files = [path for path in real if path not in directories and not any(_is_inside(path, one) for one in outermost)]
     if files:
-        yield find_configurations(None, files, base=base)
+        yield find_configurations(None, files, keep_as_checkov, base=base)
 
 
 def _is_inside(path: str, directory: str) -> bool:
