@@ -17,7 +17,7 @@ _BEGINNING: Final = r"(?: ^ | [;{}] | %%> ) [ \t\r]* [\"']?"
 _STATEMENT: Final = re.compile(
     rf"""(?mx)
     (?: {_BEGINNING} (?: {_NAME} ) | (?: \}} | %%> | \w%% | \w@ ) (?: {_NAME} | _pass | _ssl(?:_[a-z_]+)? ) )
-    (?: {_TAG} [a-z_]* )? ["']? [ \t\r\n]+ [^\s=:;]
+    (?: _? {_TAG} [a-z_]* )? ["']? [ \t\r\n]+ [^\s=:;]
     """.replace("%%", "%").encode()
 )
 """How a directive begins; tags of a template may stand in front of its name, for its beginning, or in it."""
@@ -35,7 +35,8 @@ _DIRECTIVE: Final = re.compile(rf"(?x) {_NAME} | mgmt | acme_issuer | [a-z_]+_by
 _INCLUDE: Final = re.compile(rb"""(?m)(?:^|[;{}])[ \t\r]*["']?include["']?[ \t\r\n]+[^\s=:;]""")
 _MAIN: Final = re.compile(rb"(?m)(?:^|[;{}])[ \t]*(?:http|events|stream)[ \t\r\n]*\{")
 _START: Final = re.compile(
-    rb"(?:[ \t\r\n]|#[^\n]*\n)*(?:server|http|events|stream|upstream [^\s{};]+|map [^{};\n]+)[ \t\r\n]*\{"
+    rb"(?:[ \t\r\n]|#[^\n]*\n)*"
+    rb"(?:(?:server|http|events|stream|upstream [^\s{};]+)[ \t\r\n]*|map [^{};\n]+(?:\n[ \t\r\n]*)?)\{"
 )
 _BLOCK: Final = re.compile(rb"\b(?:server|http|events|stream|upstream[ \t]|map[ \t])[^\n{};]{0,200}\{")
 _SHEBANG: Final = re.compile(rb"#![ \t]*/")
@@ -71,7 +72,7 @@ def may_show_connections(data: bytes) -> bool:
 def shows_connections(data: bytes) -> bool:
     """Whether bytes hold a directive that this package judges."""
     if data.startswith(_UTF_16_MARKS):
-        data = data.replace(b"\0", b"")
+        data = data[2:].replace(b"\0", b"")
     if is_script(data) or not may_show_connections(data):
         return False
     data = data.removeprefix(_UTF_8_MARK)

@@ -129,6 +129,7 @@ class _Lines:
         self._base = file.extent[0]
         self._written, self._read = file.written, file.overlay
         self._starts = [0, *(match.end() for match in re.finditer("\n", file.written))]
+        self._extents: dict[int, tuple[int, int]] = {}
         with_comment = {self.at(comment.start) for comment in file.comments}
         self._last_of_group = list(range(len(self._starts) + 1))
         for line in range(len(self._starts) - 1, 0, -1):
@@ -148,9 +149,13 @@ class _Lines:
         """The last of the lines from this one on that hold nothing but comments, or tags that are not rendered."""
         return self._last_of_group[line]
 
-    def holds(self, start: int, end: int) -> bool:
-        """Whether anything is read between two offsets."""
-        return bool(self._read[start - self._base : end - self._base].strip(_BLANK))
+    def is_read_before(self, line: int, offset: int) -> bool:
+        """Whether anything is read on a line in front of an offset."""
+        return self._extent_read(line)[0] < offset
+
+    def is_read_from(self, line: int, offset: int) -> bool:
+        """Whether anything is read on a line from an offset on."""
+        return self._extent_read(line)[1] > offset
 
     def is_blank(self, line: int) -> bool:
         """Whether nothing is written on a line, or there is no such line."""
@@ -158,6 +163,14 @@ class _Lines:
             return True
         start, end = self.span(line)
         return not self._written[start - self._base : end - self._base].strip(_BLANK)
+
+    def _extent_read(self, line: int) -> tuple[int, int]:
+        """Where that begins and ends which is read on a line: where the line ends and begins if that is nothing."""
+        if line not in self._extents:
+            start, end = self.span(line)
+            read = self._read[start - self._base : end - self._base]
+            self._extents[line] = end - len(read.lstrip(_BLANK)), start + len(read.rstrip(_BLANK))
+        return self._extents[line]
 
     def _is_passed_over(self, line: int, with_comment: Container[int]) -> bool:
         start, end = self.span(line)
@@ -179,11 +192,11 @@ class _Layout:
         lines = self._lines
         line, last_line = lines.at(comment.start), lines.at(comment.end - 1)
         enclosing = self._enclosing(comment.start)
-        if lines.holds(lines.span(line)[0], comment.start):
+        if lines.is_read_before(line, comment.start):
             return self._on_line(enclosing, line)
         if enclosing is not None and comment.start < enclosing.head_end:
             return enclosing.start, enclosing.end
-        if lines.holds(comment.end, lines.span(last_line)[1]):
+        if lines.is_read_from(last_line, comment.end):
             return self._on_line(enclosing, last_line)
         return self._standing(enclosing, comment.start, lines.group_from(last_line))
 

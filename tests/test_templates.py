@@ -319,6 +319,7 @@ def test_tags_in_comments_are_live(text: str, expected: list[tuple[str, str, int
         ("# use `{{`\nx y;\n# and `}}`\nz {{ y }};", ["x", "z"]),
         ("# use {% here\nx y;\n# and %}\nz z;", ["x", "z"]),
         ("# use <% here\nx y;\n# and %>\nz z;", ["x", "z"]),
+        ("# use <% here\nx { y z; }\n# and %>\nz z;", ["x", "z"]),
         ("x y; # use <% here\nx y;\n# and %>\nz z;", ["x", "x", "z"]),
         ("# {% if %} and {% for %}\n{% if a %}x y;{% endif %}", ["x"]),
         ("# ${ here\nx ${ upper(y) };", ["x"]),

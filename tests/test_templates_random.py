@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -160,40 +158,6 @@ def test_a_text_without_expressions_keeps_its_newlines(text: str) -> None:
     neutral = neutralise(text)
     if not neutral.expressions:
         assert [char == "\n" for char in neutral.text] == [char == "\n" for char in text]
-
-
-@pytest.mark.parametrize(
-    "unit",
-    [
-        "{{",
-        "{% if a %}",
-        "{% if a %}b {",
-        "a {% if b %}",
-        "a {% if b %}c{% endif %}",
-        "{% if a %}b;{% else %}c;",
-        "{{ x }}",
-        "{# ",
-        "{{/* ",
-        "{% raw %}",
-        "{{ ' {{ \" ",
-        "{% if a %}#{% endif %}b;",
-        "{{#a}}{{/b}}",
-        "<% a\n",
-        '"{% if a %}',
-        "${A:-${",
-    ],
-)
-@pytest.mark.benchmark
-def test_time_grows_with_the_text(unit: str) -> None:
-    """Quadratic work would take sixteen times as long for four times the text, and minutes for the longer one."""
-
-    def seconds(length: int) -> float:
-        start = time.perf_counter()
-        neutralise(unit * (length // len(unit)))
-        return time.perf_counter() - start
-
-    shorter = min(seconds(50_000) for _ in range(2))
-    assert seconds(200_000) < 12 * shorter + 0.5
 
 
 @settings(max_examples=2000, deadline=None)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from checkov_nginx_tls.templates.tags import Tag
 
+_LENGTH: Final = 10_000
+"""Characters of a condition beyond which it is compared as it is written."""
+
 _NEGATED: Final = frozenset({"unless", "#unless", "^"})
 _DECLARED: Final = re.compile(r"\$\w+(?: ?, ?\$\w+)? ?:?=(?!=) ?")
 _END_OF_CONDITION: Final = re.compile(r" ?(?:\bthen|\bdo|\{)\Z")
@@ -209,6 +212,8 @@ def _names_within(tag: Tag, kind: str) -> tuple[str, ...]:
 
 def _normal(tag: Tag) -> tuple[str, bool]:
     """A tag's condition in a form that equals that of its negation, and whether it is negated."""
+    if len(tag.code) > _LENGTH:
+        return tag.code, tag.word in _NEGATED
     text = _PIECE.sub(_plain, tag.code).strip()
     declared = _DECLARED.match(text) if tag.family == "curly" else None
     text = _END_OF_CONDITION.sub("", text[declared.end() :] if declared is not None else text)

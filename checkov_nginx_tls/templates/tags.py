@@ -76,8 +76,8 @@ _INSIDE: Final = {
     "curly": re.compile(rf"(?x) {_STRING} | \\. | \{{\{{ | [{{}}]"),
     "jinja": re.compile(rf"(?x) {_STRING} | \\. | \{{% | %\}}"),
     "erb": re.compile(rf"(?x) {_STRING} | \\. | <% | %>"),
-    "directive": re.compile(rf"(?x) {_STRING} | %\{{ | [{{}}]"),
-    "interpolation": re.compile(rf"(?x) {_STRING} | \$\{{ | [{{}}]"),
+    "directive": re.compile(rf"(?x) {_STRING} | \\. | %\{{ | [{{}}]"),
+    "interpolation": re.compile(rf"(?x) {_STRING} | \\. | \$\{{ | [{{}}]"),
 }
 _TABLE: Final = re.compile(rf"(?x)\s* (?: (?:{_STRING}|[\w.]+) \s* (?: [,}}] | =(?!=) ) | \[ | \Z )")
 """How a table of Lua inside another begins, which looks like a value's tag."""
@@ -127,7 +127,7 @@ _LINE: Final = 10_000
 """Characters of a line in front of a tag that are looked at."""
 
 _STRINGS: Final = re.compile(rf"(?x) \\. | {_STRING}")
-_END_OF_STATEMENT: Final = re.compile(r";[ \t\r]*[#\n]")
+_END_OF_STATEMENT: Final = re.compile(r";[ \t\r]*[#}\n]")
 _COMMENTED: Final = re.compile(r"(?:^|[\s;{}])#")
 
 _RUBY: Final = re.compile(
