@@ -54,6 +54,10 @@ _SNIPPET_LENGTH: Final = 4000
 """Characters of what a report points to, beyond which it is not quoted."""
 
 
+_MANY_OBJECTS: Final = 500_000
+"""New objects that the collector of cycles is spared. What is left of them waits for its next full run."""
+
+
 @dataclass(frozen=True)
 class Excerpt:
     """A place in a file, and what a report quotes of it.
@@ -212,8 +216,9 @@ def _without_collector() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
-            gc.freeze()  # with the next line: nothing of it is young, so that the collector does not begin with it
-            gc.unfreeze()
+            if gc.get_count()[0] > _MANY_OBJECTS:
+                gc.freeze()  # with the next line: nothing of it is young, so that the collector does not begin with it
+                gc.unfreeze()
             gc.enable()
 
 

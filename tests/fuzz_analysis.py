@@ -1,12 +1,14 @@
 """Coverage-guided fuzzing from files to outcomes: ``python tests/fuzz_analysis.py [options of libFuzzer]``.
 
 The first byte of an input chooses the names of files; the rest, cut at a separator, is what they hold. An input that
-makes the analysis raise, that stops one of its rules, or that gives another result the second time, is a finding.
+makes the analysis raise, that stops one of its rules, that takes too much memory, or that gives another result the
+second time, is a finding.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -19,6 +21,9 @@ with atheris.instrument_imports(include=["checkov_nginx_tls", "crossplane"]):
 
 if TYPE_CHECKING:
     from checkov_nginx_tls.analysis import Analysis
+
+MEMORY_LIMIT: Final = 2 << 30
+"""Bytes that an analysis of a few kilobytes is never near."""
 
 SEPARATOR: Final = b"\n=====\n"
 NAMES: Final = (
@@ -61,6 +66,7 @@ def shown(analysis: Analysis) -> list[tuple[object, ...]]:
 
 if __name__ == "__main__":
     SCRATCH: Final = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)  # noqa: S108  # memory
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_LIMIT, MEMORY_LIMIT))
     try:
         atheris.Setup(sys.argv, check_one_input)
         atheris.Fuzz()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.oracle
 
-_RANDOM = int(os.environ.get("NGINX_ORACLE_CASES", "60"))
+_RANDOM = int(os.environ.get("NGINX_ORACLE_CASES", "25"))
 _SEED = int(os.environ.get("NGINX_ORACLE_SEED", "1"))
 _CONFIRMATIONS = 3
 _GROUP = re.compile(r"upstream \S+ \{[^}]*\}")

@@ -1,6 +1,6 @@
 """nginx and the scanner agree on random configurations.
 
-``NGINX_ORACLE_CASES`` is the number of cases (some hundreds unless set), ``NGINX_ORACLE_SEED`` the seed. A
+``NGINX_ORACLE_CASES`` is the number of cases (a hundred unless set), ``NGINX_ORACLE_SEED`` the seed. A
 disagreement is shown in full, in the smallest configuration that hypothesis could find. It is kept by hand in
 test_oracle_found once it is understood.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.oracle
 
-_CASES = int(os.environ.get("NGINX_ORACLE_CASES", "250"))
+_CASES = int(os.environ.get("NGINX_ORACLE_CASES", "100"))
 _SEED = int(os.environ.get("NGINX_ORACLE_SEED", "1"))
 
 
