@@ -54,6 +54,11 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_PLAIN_STATEMENT: Final = re.compile(
+    r"""[ \t\r\n]*([a-z][a-z0-9_]*)((?:[ \t\r\n]+[^\x00-\x20\x7f-\U0010ffff;{}"'#\\]+){0,64})[ \t\r\n]*(?<!\$)([;{])"""
+)
+"""A statement up to its ``;`` or ``{`` of which nothing has to be decoded: most are like that."""
+
 ESCAPE: Final = re.compile(r"""\\(["'\\trn])""")
 """What nginx decodes in a word or a string; any other backslash stays."""
 
@@ -192,20 +197,14 @@ class Directive:
         self.conditions: Final = conditions
         self.block: tuple[Directive, ...] | None = None
 
-    @property
-    def is_opaque(self) -> bool:
-        """Whether a template decides which directive it is, or which directives stand in its place."""
-        return False
+    is_opaque: bool = False
+    """Whether a template decides which directive it is, or which directives stand in its place."""
 
-    @property
-    def readings(self) -> tuple[Directive, ...]:
-        """Where it is opaque, the directives that it may be."""
-        return ()
+    readings: tuple[Directive, ...] = ()
+    """Where it is opaque, the directives that it may be."""
 
-    @property
-    def is_guess(self) -> bool:
-        """Whether nothing says that it is this directive, which it may be."""
-        return False
+    is_guess: bool = False
+    """Whether nothing says that it is this directive, which it may be."""
 
     @property
     def written(self) -> Directive:
@@ -236,12 +235,8 @@ class OpaqueDirective(Directive):
 
     __slots__ = ("readings",)
 
+    is_opaque = True
     readings: tuple[Directive, ...]
-
-    @property
-    def is_opaque(self) -> bool:
-        """See Directive."""
-        return True
 
     def as_block_in(self, context: str) -> Directive:
         """See Directive."""
@@ -491,48 +486,84 @@ class _Offsets:
 
 def _tokens(reader: _Reader, comments: list[Comment], *, brief: bool) -> Iterator[tuple[str, int, bool]]:
     """Tokens as crossplane has them, see ``tokenize``; where ``brief``, plain arguments are texts without offsets."""
-    match_token = _TOKEN.match
+    match_plain, match_token = _PLAIN_STATEMENT.match, _TOKEN.match
+    lexer = _Lexer(reader, comments, brief=brief)
     text = reader.text
-    statements = _Statements(reader)
-    match = match_token(text)
-    while match is not None:
+    stop = 0
+    while True:
+        plain = match_plain(text, stop) if brief and lexer.first is None else None
+        if plain is not None and lexer.takes(plain):
+            start, stop = plain.start(1), plain.end()
+            name, words, character = plain.groups()
+            lexer.first = _token(name, start, start + len(name))
+            yield lexer.first, 0, False
+            for word in words.split():
+                yield word, 0, False
+            lexer.punctuate(character, stop - 1, stop)
+            yield character, 0, False
+        else:
+            match = match_token(text, stop)
+            if match is None:
+                break
+            stop, tokens = lexer.read(match)
+            yield from tokens
+    lexer.finish()
+
+
+class _Lexer:
+    """Follows statements and blocks through the tokens, and marks each statement's first token with its ends."""
+
+    def __init__(self, reader: _Reader, comments: list[Comment], *, brief: bool) -> None:
+        self.reader = reader
+        self.comments = comments
+        self.brief = brief
+        self.first: Token | None = None
+        self.open_blocks: list[Token] = []
+
+    def takes(self, plain: re.Match[str]) -> bool:
+        """Whether what looks like a plain statement is one: nothing of it is too long, and it opens no Lua."""
+        if plain.end() - plain.start(1) >= PARAMETER_LIMIT:
+            return False
+        return plain[3] == ";" or not plain[1].endswith(_LUA_BLOCK)
+
+    def read(self, match: re.Match[str]) -> tuple[int, list[tuple[str, int, bool]]]:
+        """What a match of _TOKEN stands for: no token, one, or the two of a Lua block; and the offset behind it."""
         kind = match.lastgroup or ""
         start, stop = match.span(kind)
         if kind == "punctuation":
-            character = text[start]
-            if character == "{" and statements.opens_lua():
-                lua_end = reader.end_of_lua(start)
-                yield _token(text[start + 1 : lua_end - 1], start + 1, lua_end - 1), 0, True
-                start, stop, character = lua_end - 1, lua_end, ";"
-            statements.punctuate(character, start, stop)
-            yield character if brief else _token(character, start, stop), 0, False
-        elif kind == "comment":
-            reader.check_length(start, stop, 0 if stop == len(text) else 1)
-            shown = reader.shown(text[start + 1 : stop]).rstrip("\r")
-            comments.append(Comment(reader.offsets.of(start), shown, reader.offsets.behind(stop)))
-        elif kind == "unfinished":
-            raise reader.unfinished(start)
-        else:
-            quoted = kind == "quoted"
-            if brief and statements.first is not None and not quoted and (word := reader.plain_word(start, stop)):
-                yield word, 0, False
-            else:
-                token = reader.parameter(start, stop, quoted=quoted)
-                if statements.first is None:
-                    statements.first = token
-                # What a template fills in is a word, though it begins like a comment or is a brace.
-                yield token, 0, quoted or (bool(reader.expressions) and token != text[start:stop])
-        match = match_token(text, stop)
-    statements.finish()
+            return self._punctuation(start, stop)
+        if kind == "comment":
+            self._comment(start, stop)
+            return stop, []
+        if kind == "unfinished":
+            raise self.reader.unfinished(start)
+        quoted = kind == "quoted"
+        if self.brief and self.first is not None and not quoted and (word := self.reader.plain_word(start, stop)):
+            return stop, [(word, 0, False)]
+        token = self.reader.parameter(start, stop, quoted=quoted)
+        if self.first is None:
+            self.first = token
+        # What a template fills in is a word, though it begins like a comment or is a brace.
+        filled_in = bool(self.reader.expressions) and token != self.reader.text[start:stop]
+        return stop, [(token, 0, quoted or filled_in)]
 
+    def _punctuation(self, start: int, stop: int) -> tuple[int, list[tuple[str, int, bool]]]:
+        text = self.reader.text
+        character = text[start]
+        tokens: list[tuple[str, int, bool]] = []
+        if character == "{" and self.opens_lua():
+            end = self.reader.end_of_lua(start)
+            tokens.append((_token(text[start + 1 : end - 1], start + 1, end - 1), 0, True))
+            start, stop, character = end - 1, end, ";"
+        self.punctuate(character, start, stop)
+        tokens.append((character if self.brief else _token(character, start, stop), 0, False))
+        return stop, tokens
 
-class _Statements:
-    """Follows statements and blocks through the tokens, and marks each statement's first token with its ends."""
-
-    def __init__(self, reader: _Reader) -> None:
-        self.reader = reader
-        self.first: Token | None = None
-        self.open_blocks: list[Token] = []
+    def _comment(self, start: int, stop: int) -> None:
+        reader = self.reader
+        reader.check_length(start, stop, 0 if stop == len(reader.text) else 1)
+        shown = reader.shown(reader.text[start + 1 : stop]).rstrip("\r")
+        self.comments.append(Comment(reader.offsets.of(start), shown, reader.offsets.behind(stop)))
 
     def opens_lua(self) -> bool:
         return self.first is not None and self.first.endswith(_LUA_BLOCK)
@@ -721,7 +752,9 @@ def _parts_of_name(first: Token, source: Source, start: int) -> Sequence[str | E
     """The parts of a directive's name if something fills it in, or if that was statements; None if it is plain."""
     if first.parts is not None:
         return first.parts
-    if is_filled_in(first) or (not first.isidentifier() and is_filled_with_statements(first, source.text[start])):
+    if first.isidentifier():
+        return None
+    if is_filled_in(first) or is_filled_with_statements(first, source.text[start]):
         return [str(first)]
     return None
 
