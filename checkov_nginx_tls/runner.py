@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from checkov.common.bridgecrew.severities import get_severity
 from checkov.common.checks.base_check_registry import BaseCheckRegistry
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from checkov.common.typing import _CheckResult
     from checkov.common.util.tqdm_utils import ProgressBar
 
+    from checkov_nginx_tls.analysis import Excerpt
     from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
     from checkov_nginx_tls.findings import Finding
 
@@ -231,39 +232,89 @@ def _log(analysis: Analysis, paths: _Paths) -> None:
 
 def _report(analysis: Analysis, paths: _Paths, repository: RepositoryPaths) -> Report:
     report = Report(CHECK_TYPE)
+    records = _Records(paths, repository)
     for path, resource in analysis.resources:
-        report.add_resource(_resource_name(paths, path, resource))
+        report.add_resource(records.resource(path, resource))
     for problem in analysis.problems:
         location = f"{paths.file_path(problem.path)}:{problem.line}"
         report.add_parsing_error(f"{location}: {printable(problem.reason)}")
     found = {id(outcome): finding for outcome, finding in findings(analysis, repository)}
     for outcome in analysis.outcomes:
         if outcome.result != CheckResult.UNKNOWN:
-            report.add_record(_record(outcome, paths, repository, found.get(id(outcome))))
+            report.add_record(records.of(outcome, found.get(id(outcome))))
     return report
 
 
-def _record(outcome: Outcome, paths: _Paths, repository: RepositoryPaths, finding: Finding | None) -> Record:
-    check = outcome.check
-    record = NginxRecord(
-        check_id=check.id,
-        bc_check_id=check.bc_id,
-        check_name=check.name,
-        check_result=_check_result(outcome),
-        code_block=[(number, printable_line(line)) for number, line in outcome.code_block],
-        file_path=paths.file_path(outcome.path),
-        file_line_range=[outcome.start_line, outcome.end_line],
-        resource=_resource_name(paths, outcome.path, outcome.resource),
-        evaluations=None,
-        check_class=check.__class__.__module__,
-        file_abs_path=printable(paths.absolute(outcome.path)),
-        severity=check.severity,
-        details=[printable(outcome.message)] if outcome.message else None,
-    )
-    record.set_guideline(outcome.guideline)
-    record.repo_file_path = "/" + printable(repository.path(outcome.path)).lstrip("/")
-    record.finding = finding
-    return record
+class _ShownFile(NamedTuple):
+    """What records call a file."""
+
+    file_path: str
+    file_abs_path: str
+    repo_file_path: str
+
+
+class _ShownExcerpt(NamedTuple):
+    """What records show of a place."""
+
+    code_block: list[tuple[int, str]]
+    file_line_range: list[int]
+    resource: str
+
+
+class _Records:
+    """Makes records; those of one file, and of one place in it, share what they say of it."""
+
+    def __init__(self, paths: _Paths, repository: RepositoryPaths) -> None:
+        self._paths = paths
+        self._repository = repository
+        self._files: dict[str, _ShownFile] = {}
+        self._excerpts: dict[Excerpt, _ShownExcerpt] = {}
+
+    def resource(self, path: str, resource: str) -> str:
+        """The name of what a logical path in a file leads to."""
+        return f"{self._file(path).file_path.lstrip('/')}:{printable(resource)}"
+
+    def of(self, outcome: Outcome, finding: Finding | None) -> Record:
+        """The record of an outcome."""
+        check = outcome.check
+        file, excerpt = self._file(outcome.path), self._excerpt(outcome.excerpt)
+        record = NginxRecord(
+            check_id=check.id,
+            bc_check_id=check.bc_id,
+            check_name=check.name,
+            check_result=_check_result(outcome),
+            code_block=excerpt.code_block,
+            file_path=file.file_path,
+            file_line_range=excerpt.file_line_range,
+            resource=excerpt.resource,
+            evaluations=None,
+            check_class=check.__class__.__module__,
+            file_abs_path=file.file_abs_path,
+            severity=check.severity,
+            details=[printable(outcome.message)] if outcome.message else None,
+        )
+        record.set_guideline(outcome.guideline)
+        record.repo_file_path = file.repo_file_path
+        record.finding = finding
+        return record
+
+    def _file(self, path: str) -> _ShownFile:
+        if path not in self._files:
+            self._files[path] = _ShownFile(
+                self._paths.file_path(path),
+                printable(self._paths.absolute(path)),
+                "/" + printable(self._repository.path(path)).lstrip("/"),
+            )
+        return self._files[path]
+
+    def _excerpt(self, excerpt: Excerpt) -> _ShownExcerpt:
+        if excerpt not in self._excerpts:
+            self._excerpts[excerpt] = _ShownExcerpt(
+                [(number, printable_line(line)) for number, line in excerpt.code_block],
+                [excerpt.region.start_line, excerpt.region.end_line],
+                self.resource(excerpt.path, excerpt.resource),
+            )
+        return self._excerpts[excerpt]
 
 
 def _check_result(outcome: Outcome) -> _CheckResult:
@@ -272,7 +323,3 @@ def _check_result(outcome: Outcome) -> _CheckResult:
     if outcome.result == CheckResult.SKIPPED:
         result["suppress_comment"] = printable(outcome.skip_reason.strip()) or "No comment provided"
     return result
-
-
-def _resource_name(paths: _Paths, path: str, resource: str) -> str:
-    return f"{paths.file_path(path).lstrip('/')}:{printable(resource)}"
