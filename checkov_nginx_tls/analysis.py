@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple, Union, cast
 
 from checkov.common.models.enums import CheckResult
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.configurations import Configurations
     from checkov_nginx_tls.files import Keep
     from checkov_nginx_tls.model import Block, Configuration
+    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.places import RelatedPlace
     from checkov_nginx_tls.suppressions import Skip
     from checkov_nginx_tls.syntax import Source
@@ -58,19 +60,39 @@ _MANY_OBJECTS: Final = 500_000
 """New objects that the collector of cycles is spared. What is left of them waits for its next full run."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Excerpt:
-    """A place in a file, and what a report quotes of it.
+    """A place in a file between two offsets into its text, and what a report quotes of it.
 
-    ``path`` is absolute, ``resource`` the logical path inside the file. ``code_block`` pairs line numbers with lines
-    that end in a line feed. ``snippet`` is the text from the first column to the last, "" where it is too long.
+    ``resource`` is the logical path inside the file.
     """
 
-    path: str
-    region: Region
+    source: Source
+    start: int
+    end: int
     resource: str
-    code_block: tuple[tuple[int, str], ...]
-    snippet: str
+
+    @property
+    def path(self) -> str:
+        """The absolute path of the file."""
+        return self.source.path
+
+    @cached_property
+    def region(self) -> Region:
+        """Its lines and columns."""
+        return Region.of(self.source, self.start, self.end)
+
+    @property
+    def snippet(self) -> str:
+        """The text, "" where it is too long to quote."""
+        return self.source.text[self.start : self.end] if self.end - self.start <= _SNIPPET_LENGTH else ""
+
+    @property
+    def code_block(self) -> tuple[tuple[int, str], ...]:
+        """The numbers of its lines, with the lines, which end in a line feed."""
+        region = self.region
+        lines = range(region.start_line, min(region.end_line, region.start_line + CODE_LINES) + 1)
+        return tuple((line, _quoted_line(self.source, line, region)) for line in lines)
 
 
 class Outcome(NamedTuple):
@@ -256,6 +278,7 @@ class _Judge:
         self._blocks: dict[tuple[str, str, str], list[_BlockResult]] = {}
         self._raised: set[str] = set()
         self._excerpts: dict[Directive, Excerpt] = {}
+        self._guidelines: dict[tuple[BaseUpstreamCheck, Module | None, str, tuple[str, ...]], str] = {}
         self._checks: dict[str, BaseNginxCheck] = {check.id: check for check in registry.checks()}
         self._rules = {name: check for name, check in self._checks.items() if isinstance(check, BaseUpstreamCheck)}
         self.problems: list[Problem] = []
@@ -285,14 +308,10 @@ class _Judge:
         outcomes = [
             *self._failures(),
             *(self._outcome(key, CheckResult.UNKNOWN, group) for key, group in self._undecided_groups()),
-            *(
-                self._outcome(key, CheckResult.PASSED, [judgement])
-                for key, judgement in self._passed.items()
-                if key not in self._failed and key not in self._undecided and key not in self._failed_at
-            ),
+            *self._passes(),
             *self._block_outcomes(),
         ]
-        kept = [outcome for outcome in outcomes if self._should_run(outcome.check, outcome.excerpt.path)]
+        kept = [outcome for outcome in outcomes if self._should_run(outcome.check, outcome.path)]
         return tuple(sorted(kept, key=_order))
 
     def resources(self) -> tuple[tuple[str, str], ...]:
@@ -339,7 +358,7 @@ class _Judge:
     def _guess(self, check: BaseUpstreamCheck, judgement: Judgement) -> None:
         """A judgement of what a directive may be: nothing for certain."""
         if judgement.result is not CheckResult.PASSED:
-            self._doubt(check, replace(judgement, result=CheckResult.UNKNOWN))
+            self._doubt(check, judgement._replace(result=CheckResult.UNKNOWN))
 
     def _doubt(self, check: BaseUpstreamCheck, judgement: Judgement) -> None:
         undecided = judgement.connection.placed if judgement.connection is not None else judgement.cause
@@ -363,6 +382,29 @@ class _Judge:
             if left and key not in self._failed:
                 yield key, left
 
+    def _passes(self) -> Iterator[Outcome]:
+        for key, judgement in self._passed.items():
+            if key not in self._failed and key not in self._undecided and key not in self._failed_at:
+                check = self._rules[key[0]]
+                connection = judgement.connection
+                yield Outcome(
+                    check,
+                    CheckResult.PASSED,
+                    self._excerpt_of(judgement.cause.directive),
+                    "",
+                    self._guideline(check, judgement),
+                    judgement.evaluated_keys,
+                    "",
+                    connection.block.type if connection is not None else "directive",
+                )
+
+    def _guideline(self, check: BaseUpstreamCheck, judgement: Judgement) -> str:
+        module = judgement.connection.module if judgement.connection is not None else None
+        key = check, module, judgement.cause.directive.name, judgement.evaluated_keys
+        if key not in self._guidelines:
+            self._guidelines[key] = check.guideline_of(judgement)
+        return self._guidelines[key]
+
     def _skip(self, check_id: str, judgement: Judgement) -> Skip | None:
         places = [judgement.cause.directive, *judgement.cause.includes]
         if judgement.connection is not None:
@@ -376,9 +418,6 @@ class _Judge:
         spot = first.spot
         excerpt = self._excerpt_of(directive) if spot is None else self._excerpt_of_spot(directive, spot)
         entity_type = first.connection.block.type if first.connection is not None else "directive"
-        guideline = check.guideline_of(first)
-        if result is CheckResult.PASSED:
-            return Outcome(check, result, excerpt, "", guideline, first.evaluated_keys, skip_reason, entity_type)
         source = directive.source if spot is None else spot.source
         message = check.explain(group) + self._original_place(source, excerpt.region.start_line)
         return Outcome(
@@ -386,7 +425,7 @@ class _Judge:
             result,
             excerpt,
             message,
-            guideline,
+            self._guideline(check, first),
             first.evaluated_keys,
             skip_reason,
             entity_type,
@@ -399,7 +438,7 @@ class _Judge:
         if excerpt is None:
             source = directive.source
             resource = self._names[source.id].logical_path(directive)
-            excerpt = self._excerpts[directive] = _excerpt(source, directive.start, directive.head_end, resource)
+            excerpt = self._excerpts[directive] = Excerpt(source, directive.start, directive.head_end, resource)
         return excerpt
 
     def _excerpt_of_spot(self, directive: Directive, spot: Spot) -> Excerpt:
@@ -407,7 +446,7 @@ class _Judge:
         resource = spot.name
         if spot.source is directive.source:
             resource = f"{self._names[directive.source.id].logical_path(directive)}.{spot.name}"
-        return _excerpt(spot.source, spot.start, spot.end, resource)
+        return Excerpt(spot.source, spot.start, spot.end, resource)
 
     def _original_place(self, source: Source, line: int) -> str:
         """Where something of a dump, or of a file that a script writes, stands in the file on the machine."""
@@ -460,10 +499,10 @@ class _Judge:
         """Where a block stands; the outermost one of a file has no directive and is the whole file."""
         if block.placed is None:
             source = configuration.main.source
-            return _excerpt(source, *configuration.main.extent, self._names[source.id].in_file(block.type))
+            return Excerpt(source, *configuration.main.extent, self._names[source.id].in_file(block.type))
         directive = block.placed.directive
         resource = self._names[directive.source.id].logical_path(directive)
-        return _excerpt(directive.source, directive.start, directive.end, resource)
+        return Excerpt(directive.source, directive.start, directive.end, resource)
 
     def _skip_of_block(self, held: _BlockResult) -> Skip | None:
         placed = held.block.placed
@@ -487,18 +526,9 @@ def _cause(check: BaseNginxCheck, directive: Directive) -> tuple[str, ...]:
     return (directive.name, *(str(arg.lower() if directive.name in FLAGS else arg) for arg in directive.args))
 
 
-def _order(outcome: Outcome) -> tuple[str, int, int, str, str]:
+def _order(outcome: Outcome) -> tuple[str, int, str, str]:
     excerpt = outcome.excerpt
-    return excerpt.path, excerpt.region.start_line, outcome.start_column, outcome.check.id, excerpt.resource
-
-
-def _excerpt(source: Source, start: int, end: int, resource: str) -> Excerpt:
-    """What a report quotes of the part of a source between two offsets."""
-    region = Region.of(source, start, end)
-    lines = range(region.start_line, min(region.end_line, region.start_line + CODE_LINES) + 1)
-    code_block = tuple((line, _quoted_line(source, line, region)) for line in lines)
-    snippet = source.text[start:end] if end - start <= _SNIPPET_LENGTH else ""
-    return Excerpt(source.path, region, resource, code_block, snippet)
+    return excerpt.source.path, excerpt.start, outcome.check.id, excerpt.resource
 
 
 def _quoted_line(source: Source, line: int, region: Region) -> str:

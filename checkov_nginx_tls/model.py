@@ -16,6 +16,7 @@ from checkov_nginx_tls.syntax import undecided_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from checkov_nginx_tls.includes import IncludeResolver, TreeFile
@@ -129,19 +130,22 @@ class Block:
     data: bool = False
 
     def __post_init__(self) -> None:
-        self._by_name: dict[str, list[Placed]] | None = None
+        self._outer = self.parent if self.type in _INHERITING and self.parent and self.parent.type != MAIN else None
         self._decided: dict[tuple[str, tuple[Case, ...]], Possible] = {}
         self._depends: dict[str, frozenset[str]] = {}
         self._rendered: dict[str, frozenset[tuple[Case, ...]]] = {}
 
     def own(self, name: str) -> Sequence[Placed]:
         """The block's own directives of that name, in order."""
-        by_name = self._by_name
-        if by_name is None:
-            by_name = self._by_name = {}
-            for placed in self.simple:
-                by_name.setdefault(placed.directive.name, []).append(placed)
-        return by_name.get(name, ())
+        return self._directives.get(name, ())
+
+    @cached_property
+    def _directives(self) -> dict[str, list[Placed]]:
+        """The block's own directives by their names."""
+        by_name: dict[str, list[Placed]] = {}
+        for placed in self.simple:
+            by_name.setdefault(placed.directive.name, []).append(placed)
+        return by_name
 
     @property
     def noname(self) -> bool:
@@ -159,18 +163,32 @@ class Block:
         nginx merges location from the outer location, from server, from http, and stream's server from
         stream (``ngx_http_merge_locations``, ``ngx_stream_merge_servers``); nothing comes from main.
         """
-        block: Block | None = self
-        while block is not None and block.type != MAIN:
+        block: Block | None = self if self.type != MAIN else None
+        while block is not None:
             yield block
-            block = block.parent if block.type in _INHERITING else None
+            block = block._outer  # noqa: SLF001  # a block as well
 
     def levels_with(self, name: str) -> Iterator[Block]:
         """Those of ``inheritance`` that have directives of a name themselves."""
-        block: Block | None = self
-        while block is not None and block.type != MAIN:
-            if block.own(name):
-                yield block
-            block = block.parent if block.type in _INHERITING else None
+        block = self.nearest(name)
+        while block is not None:
+            yield block
+            outer = block._outer  # noqa: SLF001  # a block as well
+            block = outer.nearest(name) if outer is not None else None
+
+    def nearest(self, name: str) -> Block | None:
+        """The first of ``inheritance`` that has directives of a name itself, None where none has."""
+        block: Block | None = self if self.type != MAIN else None
+        while block is not None and name not in block._directives:  # noqa: SLF001  # a block as well
+            block = block._outer  # noqa: SLF001
+        return block
+
+    def nearest_of(self, names: AbstractSet[str]) -> Block | None:
+        """The first of ``inheritance`` that has directives of one of the names itself, None where none has."""
+        block: Block | None = self if self.type != MAIN else None
+        while block is not None and names.isdisjoint(block._directives):  # noqa: SLF001  # a block as well
+            block = block._outer  # noqa: SLF001
+        return block
 
     def rendered(self, name: str) -> frozenset[tuple[Case, ...]]:
         """The cases in which a template gives the block itself a directive of that name; see ``shortened``."""
@@ -190,12 +208,12 @@ class Block:
 
         More than one where a template chooses.
         """
-        block = next(self.levels_with(name), None)
+        block = self.nearest(name)
         return block._possible(name, given) if block is not None else _NOBODY  # noqa: SLF001  # a block as well
 
     def _possible(self, name: str, given: Sequence[Case]) -> Possible:
         """``possible`` in a block that has directives of the name itself."""
-        relevant = tuple(case for case in given if case.construct in self._constructs(name))
+        relevant = tuple(case for case in given if case.construct in self._constructs(name)) if given else ()
         key = (name, relevant)
         if key not in self._decided:
             self._decided[key] = Possible(tuple(self._find_possible(name, relevant)))

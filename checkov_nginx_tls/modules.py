@@ -7,12 +7,13 @@ Source: nginx's ``src/http/modules/ngx_http_{proxy,grpc,uwsgi}_module.c`` and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 DOCUMENTATION: Final = "https://nginx.org/en/docs/"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Module:
     """How one module is told to pass requests on, to speak TLS and to verify.
 
@@ -37,12 +38,12 @@ class Module:
     bare_is_plaintext: bool = False
     repeats: bool = False
 
-    @property
+    @cached_property
     def verify(self) -> str:
         """The directive that turns verification on: a flag, off unless set."""
         return f"{self.ssl_prefix}_verify"
 
-    @property
+    @cached_property
     def trusted_certificate(self) -> str:
         """The directive that names the bundle of trusted CA certificates: empty unless set."""
         return f"{self.ssl_prefix}_trusted_certificate"

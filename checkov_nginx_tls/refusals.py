@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.files import Problem
-from checkov_nginx_tls.modules import FLAGS, MODULES
+from checkov_nginx_tls.modules import FLAGS, MODULES, PASS_DIRECTIVES
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.upstreams import Flag, flag
 
@@ -52,9 +53,9 @@ def refusals(configuration: Configuration) -> Iterator[Problem]:
         seen: set[str] = set()
         for placed in block.simple:
             name = placed.directive.name
-            if placed.conditions or placed.directive.is_opaque:
-                continue
             if name not in _ONCE and not name.startswith(_PREFIXES):
+                continue
+            if placed.conditions or placed.directive.is_opaque:
                 continue
             reason = _refused(block, placed) if name in _ONCE else None
             if name in seen and name in _ONCE:
@@ -78,7 +79,12 @@ def _misplaced_blocks(block: Block) -> Iterator[Problem]:
 def _is_allowed(block: Block, name: str) -> bool:
     """Whether one of the modules that know a directive takes it in a block of this type."""
     if block.type == "http.if" and block.parent is not None and block.parent.type == "http.server":
-        return name not in {module.pass_directive for module in MODULES}
+        return name not in PASS_DIRECTIVES
+    return _is_allowed_in(block.type, name)
+
+
+@lru_cache(maxsize=1024)
+def _is_allowed_in(context: str, name: str) -> bool:
     contexts: set[str] = set()
     known = False
     for module in MODULES:
@@ -88,7 +94,7 @@ def _is_allowed(block: Block, name: str) -> bool:
         elif name == module.tls_flag or name.startswith(f"{module.ssl_prefix}_"):
             known = True
             contexts |= module.ssl_contexts
-    return not known or block.type in contexts
+    return not known or context in contexts
 
 
 def _refused(block: Block, placed: Placed) -> str | None:

@@ -91,7 +91,7 @@ def resumers(connections: Sequence[Connection]) -> dict[tuple[str, str], list[Co
 
     A peer is a group's name, or a host with its port, as nginx compares them.
     """
-    literal = _literal_peers(connections)
+    literal = _literal_peers(connections) if any("$" in one.target for one in connections) else set()
     peers: dict[tuple[str, str], list[Connection]] = {}
     for connection in speaking_tls(connections):
         opens = connection.is_verified and connection.names != {()}  # an empty name is refused every time

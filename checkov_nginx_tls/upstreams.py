@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.model import always_holds, rewrite_levels, shortened
 from checkov_nginx_tls.modules import HANDLERS, MODULES, ZONE_SYNC
+from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import (
     Target,
     Transport,
@@ -57,7 +58,8 @@ class Connection:
     certificates if verification is on: a TLS target, or any target with a variable (``ngx_http_proxy_pass``:
     ``plcf->ssl = 1``). ``handles`` is False for a pass that serves no request: a later one in the same block
     replaces it, or a ``return`` beside it answers first. ``groups`` are the upstream groups it may reach.
-    ``names`` are the names that nginx would verify.
+    ``names`` are the names that nginx would verify; ``fixed_name`` is the ``*_ssl_name`` that says so, None where that
+    says nothing else than the name in the target.
     """
 
     module: Module
@@ -69,6 +71,7 @@ class Connection:
     handles: bool
     groups: tuple[Group, ...]
     names: frozenset[Value]
+    fixed_name: Placed | None
 
     @property
     def target(self) -> str:
@@ -82,11 +85,6 @@ class Connection:
     def possible(self, name: str) -> Possible:
         """The directives one of which is in effect for a setting; see ``Block.possible``."""
         return self.block.scope.possible(f"{self.module.ssl_prefix}_{name}", self.placed.conditions)
-
-    @cached_property
-    def fixed_name(self) -> Placed | None:
-        """``*_ssl_name`` where it says anything else than the name in the target."""
-        return _fixed_name(self.block, self.module, self.placed)
 
     @cached_property
     def verify(self) -> Placed | None:
@@ -223,6 +221,34 @@ _PASSES: Final = HANDLERS | {module.pass_directive for module in MODULES}
 _GROUP_TYPES: Final = frozenset({"http.upstream", "stream.upstream"})
 
 
+@lru_cache(maxsize=256)
+def _modules_of(context: str) -> list[Module]:
+    """The modules whose passes may stand in blocks of a type."""
+    family = context.partition(".")[0]
+    return [module for module in MODULES if module.family == family and context in module.pass_contexts]
+
+
+@dataclass(frozen=True, eq=False)
+class _Reached:
+    """What the argument of a pass means, and the groups among it."""
+
+    targets: tuple[Target, ...]
+    groups: tuple[Group, ...]
+
+    @cached_property
+    def transport(self) -> Transport:
+        return transport_of(self.targets)
+
+    @cached_property
+    def names(self) -> frozenset[Value]:
+        """The hosts' names, which nginx verifies if ``*_ssl_name`` says nothing else."""
+        return frozenset(name_in(one.host) for one in self.targets if one.transport is not Transport.PLAINTEXT)
+
+    def over(self, transport: Transport) -> _Reached:
+        """The same, spoken to in another way."""
+        return _Reached(tuple(dict.fromkeys(Target(transport, target.host) for target in self.targets)), self.groups)
+
+
 class _Finder:
     def __init__(self, configuration: Configuration) -> None:
         self.variables = Variables(configuration)
@@ -232,14 +258,10 @@ class _Finder:
             members = group.members if other is None else (*other.members, *group.members)
             groups[family, group.name] = replace(group, members=members)
         self.groups: Mapping[tuple[str, str], Group] = groups
+        self.literal: dict[tuple[Module, str], _Reached] = {}
 
     def connections_of(self, block: Block) -> Iterator[Connection]:
-        family = block.type.partition(".")[0]
-        modules = [
-            module
-            for module in MODULES
-            if module.family == family and block.own(module.pass_directive) and block.type in module.pass_contexts
-        ]
+        modules = [module for module in _modules_of(block.type) if block.own(module.pass_directive)]
         if not modules:
             return
         idle = _idle_passes(block)
@@ -250,27 +272,38 @@ class _Finder:
 
     def connection(self, module: Module, block: Block, placed: Placed, *, handles: bool) -> Connection:
         argument = placed.directive.args[0]
-        found = targets(module, self.variables.expand(argument, block))
+        reached = self.reached(module, argument, block)
         if module.tls_flag is not None:
-            transport = _switched_transport(block, module.tls_flag, placed)
-            found = tuple(Target(transport, target.host) for target in found)
-        else:
-            transport = transport_of(found)
-        if placed.directive.is_guess and transport is Transport.TLS:
-            transport = Transport.UNDECIDED
-            found = tuple(dict.fromkeys(Target(transport, target.host) for target in found))
-        loads_bundle = transport is Transport.TLS or (module.tls_flag is None and "$" in argument)
+            reached = reached.over(_switched_transport(block, module.tls_flag, placed))
+        if placed.directive.is_guess and reached.transport is Transport.TLS:
+            reached = reached.over(Transport.UNDECIDED)
+        fixed = _fixed_name(block, module, placed)
+        loads_bundle = reached.transport is Transport.TLS or (module.tls_flag is None and "$" in argument)
         return Connection(
             module=module,
             block=block,
             placed=placed,
-            targets=found,
-            transport=transport,
+            targets=reached.targets,
+            transport=reached.transport,
             loads_bundle=loads_bundle and not placed.directive.is_guess,
             handles=handles,
-            groups=tuple(self.groups_for(module.family, [target.host for target in found])),
-            names=self.names(module, block, placed, found),
+            groups=reached.groups,
+            names=reached.names if fixed is None else self.names_in(fixed.directive.args[0], block),
+            fixed_name=fixed,
         )
+
+    def reached(self, module: Module, argument: str, block: Block) -> _Reached:
+        """What the argument of a pass in a block means."""
+        if "$" in argument or isinstance(argument, Templated):
+            return self.meaning(module, argument, block)
+        key = (module, argument)
+        if key not in self.literal:
+            self.literal[key] = self.meaning(module, argument, block)
+        return self.literal[key]
+
+    def meaning(self, module: Module, argument: str, block: Block) -> _Reached:
+        found = targets(module, self.variables.expand(argument, block))
+        return _Reached(found, tuple(self.groups_for(module.family, [target.host for target in found])))
 
     def groups_for(self, family: str, hosts: Sequence[Value]) -> Iterator[Group]:
         """The groups that these hosts name, or that a client can name in them, by name."""
@@ -279,13 +312,9 @@ class _Finder:
             names.update(name for _family, name in self.groups if any(may_be(host, name) for host in hosts))
         yield from (self.groups[family, name] for name in sorted(names) if (family, name) in self.groups)
 
-    def names(self, module: Module, block: Block, passed: Placed, found: tuple[Target, ...]) -> frozenset[Value]:
-        """``*_ssl_name`` without its port, or else the hosts' names (``ngx_http_upstream_ssl_name``)."""
-        hosts = frozenset(name_in(target.host) for target in found if target.transport is not Transport.PLAINTEXT)
-        placed = _fixed_name(block, module, passed)
-        if placed is None:
-            return hosts
-        return frozenset(name_in(value) for value in self.variables.expand(placed.directive.args[0], block))
+    def names_in(self, argument: str, block: Block) -> frozenset[Value]:
+        """``*_ssl_name`` without its port (``ngx_http_upstream_ssl_name``)."""
+        return frozenset(name_in(value) for value in self.variables.expand(argument, block))
 
 
 def _idle_passes(block: Block) -> set[int]:

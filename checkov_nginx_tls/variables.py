@@ -390,7 +390,7 @@ def _captured_path(number: int, block: Block) -> bool:
 
 def _groups(regular_expression: str) -> Iterator[tuple[str, bool]]:
     """The capturing groups: each one's name, or "", and whether it begins with a slash."""
-    for match in _GROUP.finditer(regular_expression):
+    for match in _GROUP.finditer(regular_expression) if "(" in regular_expression else ():
         if match.group("open"):
             rooted = match.group("slash") == "/" and "|" not in regular_expression
             yield (match.group("name") or "").lower(), rooted

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.bundles import TrustedBundle, trusted_bundles
-from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,9 +21,8 @@ NAME_LENGTH: Final = 200
 """Characters of a certificate's name that a message shows."""
 
 
-@dataclass(frozen=True, eq=False)
-class BundleJudgement(Judgement):
-    """A judgement of a bundle at a time, for one of the connections that use it."""
+class _JudgedBundle(NamedTuple):
+    """A bundle as one of the connections uses it, and the time at which it is judged."""
 
     found: TrustedBundle
     now: datetime
@@ -49,16 +47,16 @@ class BaseBundleCheck(BaseUpstreamCheck):
                 connection = found.connection
                 cause = connection.placed if result is CheckResult.PASSED else found.placed
                 keys = (connection.module.verify, connection.module.trusted_certificate)
-                yield BundleJudgement(result, cause, connection, keys, found, configuration.now)
+                yield Judgement(result, cause, connection, keys, _JudgedBundle(found, configuration.now))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck. A relative path may mean several files: one for each configuration."""
-        by_file: dict[str, list[BundleJudgement]] = {}
+        by_file: dict[str, list[_JudgedBundle]] = {}
         for judgement in judgements:
-            if isinstance(judgement, BundleJudgement):
-                by_file.setdefault(judgement.found.file.name, []).append(judgement)
+            if isinstance(judgement.detail, _JudgedBundle):
+                by_file.setdefault(judgement.detail.found.file.name, []).append(judgement.detail)
         return " ".join(
-            self.explain_bundle(group[0].found, group[0].now, places(connections_of(group)))
+            self.explain_bundle(group[0].found, group[0].now, places([one.found.connection for one in group]))
             for group in by_file.values()
         )
 

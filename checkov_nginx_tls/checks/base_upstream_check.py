@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from checkov.common.models.enums import CheckCategories, CheckResult
 
@@ -39,18 +39,19 @@ class Spot:
         return self.source.id, self.start, self.name
 
 
-@dataclass(frozen=True, eq=False)
-class Judgement:
+class Judgement(NamedTuple):
     """A rule's opinion of one connection, or of a directive whose connections are not known.
 
     ``cause`` is the directive at which somebody would mend it; for a pass it is the connection's own.
-    ``evaluated_keys`` names the directives that decided.
+    ``evaluated_keys`` names the directives that decided. ``detail`` is what the rule found there, if it needs that to
+    explain itself; a Spot is where the finding points to.
     """
 
     result: CheckResult
     cause: Placed
     connection: Connection | None
     evaluated_keys: tuple[str, ...]
+    detail: object = None
 
     @property
     def is_guess(self) -> bool:
@@ -61,7 +62,7 @@ class Judgement:
     @property
     def spot(self) -> Spot | None:
         """Where a finding points to, if that is not the directive as a whole."""
-        return None
+        return self.detail if isinstance(self.detail, Spot) else None
 
 
 class BaseUpstreamCheck(BaseNginxCheck):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple
@@ -56,13 +55,6 @@ class Fault(NamedTuple):
     admits: str
 
 
-@dataclass(frozen=True, eq=False)
-class FaultJudgement(Judgement):
-    """A judgement that knows what its cause admits."""
-
-    admits: str
-
-
 Inspection = Callable[[Settings], "Sequence[Fault] | None"]
 """What is wrong with some settings; None where a value that decides is not known."""
 
@@ -89,7 +81,7 @@ def judge_settings(
         if connection.handles and connection.transport is not Transport.PLAINTEXT:
             yield from inspector.judge(connection, key)
     for fault in _unaccounted(configuration, connections, inspector):
-        yield FaultJudgement(CheckResult.FAILED, fault.placed, None, (fault.placed.directive.name,), fault.admits)
+        yield Judgement(CheckResult.FAILED, fault.placed, None, (fault.placed.directive.name,), fault)
 
 
 class _Inspected(NamedTuple):
@@ -109,7 +101,8 @@ class Inspector:
         self._inspect = inspect
         self._looks_at = looks_at
         self._inspected: dict[tuple[object, ...], _Inspected] = {}
-        self._arms: dict[tuple[str, tuple[tuple[Block, ...], ...]], dict[str, Case]] = {}
+        self._arms: dict[tuple[str, Block], dict[str, Case]] = {}
+        self._names: dict[str, frozenset[str]] = {}
 
     def judge(self, connection: Connection, key: str) -> Iterator[Judgement]:
         """A judgement for a connection that speaks TLS, perhaps; see ``judge_settings``.
@@ -123,7 +116,7 @@ class Inspector:
         if certain and known and len(known) == len(inspected) and all(known):
             for fault in {id(fault.placed): fault for faults in known for fault in faults}.values():
                 name = fault.placed.directive.name
-                yield FaultJudgement(CheckResult.FAILED, fault.placed, connection, (name,), fault.admits)
+                yield Judgement(CheckResult.FAILED, fault.placed, connection, (name,), fault)
         elif any(known) or len(known) < len(inspected) or not inspected:
             yield Judgement(CheckResult.UNKNOWN, connection.placed, connection, keys)
         elif certain:
@@ -135,25 +128,30 @@ class Inspector:
 
     def look_at(self, block: Block, prefix: str, given: Sequence[Case]) -> _Inspected:
         """What is in effect in a block for one module where the given cases of templates hold."""
-        levels = tuple(_deciding(block, f"{prefix}_{setting}") for setting in self._looks_at)
-        arms = self._arms_in(prefix, levels)
+        if prefix not in self._names:
+            self._names[prefix] = frozenset(f"{prefix}_{setting}" for setting in self._looks_at)
+        source = block.nearest_of(self._names[prefix])
+        arms = self._arms_in(prefix, source) if given and source is not None else {}
         relevant = tuple(case for case in given if case.construct in arms)
-        key = (prefix, levels, relevant)
+        key = (prefix, source, relevant)
         if key not in self._inspected:
-            settings = tuple(self._settings(block, prefix, rendering) for rendering in _renderings(arms, relevant))
+            renderings = _renderings(self._arms_in(prefix, source), relevant) if source is not None else [()]
+            settings = tuple(self._settings(source, prefix, rendering) for rendering in renderings)
             self._inspected[key] = _Inspected(settings, tuple(map(self._inspect, settings)))
         return self._inspected[key]
 
-    def _arms_in(self, prefix: str, levels: tuple[tuple[Block, ...], ...]) -> dict[str, Case]:
-        """A case of each construct of templates on which the settings of these levels depend."""
-        key = (prefix, levels)
+    def _arms_in(self, prefix: str, block: Block) -> dict[str, Case]:
+        """A case of each construct of templates on which the settings of a block depend."""
+        key = (prefix, block)
         if key not in self._arms:
-            found = zip(self._looks_at, levels)
-            placed = (one for setting, some in found for level in some for one in level.own(f"{prefix}_{setting}"))
+            names = (f"{prefix}_{setting}" for setting in self._looks_at)
+            placed = (one for name in names for level in _deciding(block, name) for one in level.own(name))
             self._arms[key] = {case.construct: case for one in placed for case in one.conditions}
         return self._arms[key]
 
-    def _settings(self, block: Block, prefix: str, rendering: Sequence[Case]) -> Settings:
+    def _settings(self, block: Block | None, prefix: str, rendering: Sequence[Case]) -> Settings:
+        if block is None:
+            return Settings((), None, ())
         found = {name: tuple(block.effective_all(f"{prefix}_{name}", rendering)) for name in self._looks_at}
         ciphers = found.get("ciphers", ())[-1:]
         return Settings(found.get("protocols", ()), ciphers[0] if ciphers else None, found.get("conf_command", ()))
@@ -171,14 +169,12 @@ def _renderings(arms: Mapping[str, Case], given: Sequence[Case]) -> list[tuple[C
     return [(*given, *chosen) for chosen in product(*choices)]
 
 
-def _deciding(block: Block, name: str) -> tuple[Block, ...]:
+def _deciding(block: Block, name: str) -> Iterator[Block]:
     """The levels one of which gives a block its directives of a name: the nearest, unless a template decides."""
-    levels: list[Block] = []
     for level in block.levels_with(name):
-        levels.append(level)
+        yield level
         if level.rendered(name) == {()}:
             break
-    return tuple(levels)
 
 
 def _unaccounted(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from checkov.common.models.enums import CheckResult
@@ -46,19 +45,6 @@ _EXPLANATIONS: Final = {
         "nobody"
     ),
 }
-
-
-@dataclass(frozen=True, eq=False)
-class ScriptJudgement(Judgement):
-    """A judgement of a place in a script that the directive at fault holds or loads."""
-
-    place: Spot
-    is_in_file: bool
-
-    @property
-    def spot(self) -> Spot:
-        """See Judgement."""
-        return self.place
 
 
 class ScriptVerifyDisabled(BaseUpstreamCheck):
@@ -137,9 +123,7 @@ server {
                 if one.verifies is False:
                     seen[one.what] += 1
                     spot = _spot(script, one, seen[one.what])
-                    yield ScriptJudgement(
-                        CheckResult.FAILED, script.placed, None, (one.what,), spot, is_in_file=script.is_file
-                    )
+                    yield Judgement(CheckResult.FAILED, script.placed, None, (one.what,), spot)
         for placed, is_verified in verified.items():
             if is_verified:
                 yield Judgement(CheckResult.PASSED, placed, None, (placed.directive.name,))
@@ -152,8 +136,10 @@ server {
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
         text = f"{_EXPLANATIONS[judgements[0].evaluated_keys[-1]]}."
-        files = [one for one in judgements if isinstance(one, ScriptJudgement) and one.is_in_file]
-        loading = list(dict.fromkeys(f"{one.cause.directive.name} ({one.cause.directive.place})" for one in files))
+        causes = (
+            one.cause.directive for one in judgements if one.spot and one.spot.source is not one.cause.directive.source
+        )
+        loading = list(dict.fromkeys(f"{cause.name} ({cause.place})" for cause in causes))
         more = f" and {len(loading) - 3} more" if len(loading) > 3 else ""
         return f"{text} The script is loaded by {', '.join(loading[:3])}{more}." if loading else text
 

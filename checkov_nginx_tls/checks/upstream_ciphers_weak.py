@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
 from checkov_nginx_tls.checks.openssl_settings import (
     Fault,
-    FaultJudgement,
     Settings,
     is_open,
     judge_settings,
@@ -93,8 +92,9 @@ server {
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
         first = judgements[0]
+        fault = first.detail
         connections = connections_of(judgements)
-        if not isinstance(first, FaultJudgement):
+        if not isinstance(fault, Fault):
             return f"which ciphers {places(connections)} may use depends on a value that is not known here"
         directive = first.cause.directive
         where = places_concerned(connections)
@@ -102,7 +102,7 @@ server {
         instead = f"Write {name} HIGH:!aNULL:!MD5:!3DES, or remove it"
         if directive.args[0].lower() == "ciphersuites":
             instead = "Remove it"
-        return f'{name} "{value}" {first.admits} for {where}. {instead}: nginx\'s default has none of this.'
+        return f'{name} "{value}" {fault.admits} for {where}. {instead}: nginx\'s default has none of this.'
 
 
 def _inspect(settings: Settings) -> list[Fault] | None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
 from checkov_nginx_tls.checks.openssl_settings import (
     Fault,
-    FaultJudgement,
     Settings,
     is_open,
     judge_settings,
@@ -90,18 +89,19 @@ server {
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
         first = judgements[0]
+        fault = first.detail
         connections = connections_of(judgements)
-        if not isinstance(first, FaultJudgement):
+        if not isinstance(fault, Fault):
             return f"which protocol versions {places(connections)} may use depends on a value that is not known here"
         directive = first.cause.directive
         where = places_concerned(connections)
         if directive.name.endswith("_conf_command"):
             return (
-                f"{' '.join((directive.name, *directive.args))} turns on what is obsolete for {where}: {first.admits}. "
+                f"{' '.join((directive.name, *directive.args))} turns on what is obsolete for {where}: {fault.admits}. "
                 "Remove it, or name TLSv1.2 and TLSv1.3 only."
             )
         return (
-            f"{directive.name} admits obsolete versions for {where}: {first.admits}. Write {directive.name} TLSv1.2 "
+            f"{directive.name} admits obsolete versions for {where}: {fault.admits}. Write {directive.name} TLSv1.2 "
             "TLSv1.3, which is also the default since nginx 1.27.3."
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, connections_of, places
-from checkov_nginx_tls.checks.openssl_settings import Fault, FaultJudgement, Inspector
+from checkov_nginx_tls.checks.openssl_settings import Fault, Inspector
 from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
 from checkov_nginx_tls.syntax import Templated
@@ -83,7 +83,7 @@ server {
         """See BaseUpstreamCheck."""
         first = judgements[0]
         connections = connections_of(judgements)
-        if not isinstance(first, FaultJudgement):
+        if not isinstance(first.detail, Fault):
             return (
                 f"whether a command of OpenSSL replaces the trusted certificates of {places(connections)} depends on a "
                 "value that is not known here"
