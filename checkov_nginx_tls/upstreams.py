@@ -234,10 +234,7 @@ class _Reached:
 
     targets: tuple[Target, ...]
     groups: tuple[Group, ...]
-
-    @cached_property
-    def transport(self) -> Transport:
-        return transport_of(self.targets)
+    transport: Transport
 
     @cached_property
     def names(self) -> frozenset[Value]:
@@ -246,7 +243,8 @@ class _Reached:
 
     def over(self, transport: Transport) -> _Reached:
         """The same, spoken to in another way."""
-        return _Reached(tuple(dict.fromkeys(Target(transport, target.host) for target in self.targets)), self.groups)
+        targets = dict.fromkeys(Target(transport, target.host) for target in self.targets)
+        return _Reached(tuple(targets), self.groups, transport)
 
 
 class _Finder:
@@ -303,7 +301,8 @@ class _Finder:
 
     def meaning(self, module: Module, argument: str, block: Block) -> _Reached:
         found = targets(module, self.variables.expand(argument, block))
-        return _Reached(found, tuple(self.groups_for(module.family, [target.host for target in found])))
+        groups = self.groups_for(module.family, [target.host for target in found])
+        return _Reached(found, tuple(groups), transport_of(found))
 
     def groups_for(self, family: str, hosts: Sequence[Value]) -> Iterator[Group]:
         """The groups that these hosts name, or that a client can name in them, by name."""

@@ -141,6 +141,20 @@ def test_the_transport_follows_the_variables(server: str, location: str, expecte
 
 
 @pytest.mark.parametrize(
+    ("switch", "expected"),
+    [("on", TLS), ("off", PLAIN), ("{{ tls }}", OPEN), ("{% if a %}on{% else %}off{% endif %}", OPEN)],
+)
+@pytest.mark.parametrize("target", ["a.example:1", "{{ target }}", "upstream{{ name.replace('-', '') }}"])
+def test_the_switch_of_stream_decides_whatever_the_target(
+    switch: str, target: str, expected: Transport, tmp_path: Path
+) -> None:
+    (connection,) = connections_of(
+        f"stream {{ server {{ listen 1; proxy_ssl {switch}; proxy_pass {target}; }} }}", tmp_path
+    )
+    assert connection.transport is expected
+
+
+@pytest.mark.parametrize(
     ("block", "expected"),
     [
         ("map $host $p { default http; a https; }", TLS),
