@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple, Union, cast
 
 from checkov.common.models.enums import CheckResult
@@ -13,6 +12,7 @@ from checkov.common.models.enums import CheckResult
 import checkov_nginx_tls.checks  # noqa: F401  # registers our checks
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement
 from checkov_nginx_tls.checks.registry import registry
+from checkov_nginx_tls.collector import without_collector
 from checkov_nginx_tls.conf import BlockConf
 from checkov_nginx_tls.configurations import find_configurations
 from checkov_nginx_tls.files import NO_CONTENTS, Problem, keep_all
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     Key = tuple[str, Union[Directive, tuple[str, int, str]]]
     """A check's ID, and the directive where its finding stands, or the id of the spot."""
 
+    Order = tuple[str, int, str, str]
+
     ShouldRun = Callable[[BaseNginxCheck, str], bool]
     OnProgress = Callable[[int, int, str], None]
 
@@ -54,10 +56,6 @@ LINE_LENGTH: Final = 1000
 
 _SNIPPET_LENGTH: Final = 4000
 """Characters of what a report points to, beyond which it is not quoted."""
-
-
-_MANY_OBJECTS: Final = 500_000
-"""New objects that the collector of cycles is spared. What is left of them waits for its next full run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +120,12 @@ class Outcome(NamedTuple):
         return f"<{self.check.id} {self.result.name} {self.path}:{self.start_line} {self.resource} {self.message!r}>"
 
     @property
+    def order(self) -> Order:
+        """What outcomes are sorted by: the path, the offset, the check, and what else may tell two apart."""
+        excerpt = self.excerpt
+        return excerpt.source.path, excerpt.start, self.check.id, excerpt.resource
+
+    @property
     def related(self) -> tuple[RelatedPlace, ...]:
         """Other places to look at, where it failed or was skipped."""
         judgements = self.judgements or self.skipped
@@ -173,6 +177,9 @@ class Outcome(NamedTuple):
         return self.excerpt.code_block
 
 
+_ORDER: Final = attrgetter("order")
+
+
 class Judged(NamedTuple):
     """A configuration that was looked at, and its connections."""
 
@@ -180,20 +187,34 @@ class Judged(NamedTuple):
     connections: tuple[Connection, ...]
 
 
+class UnusedSkip(NamedTuple):
+    """A comment that skips nothing, at the absolute path of its file and a line from 1; ``text`` is the warning."""
+
+    path: str
+    line: int
+    text: str
+
+
 @dataclass(frozen=True)
 class Analysis:
     """Everything a scan found.
 
-    ``problems`` are the files that could not be judged, or not wholly; ``warnings`` are sentences for the log;
-    ``resources`` the absolute path and the logical path of every block that was looked at; ``judged`` are the
+    ``problems`` are the files that could not be judged, or not wholly; ``remarks`` are sentences about the scan as a
+    whole; ``resources`` the absolute path and the logical path of every block that was looked at; ``judged`` are the
     configurations that they belong to.
     """
 
     outcomes: tuple[Outcome, ...]
     problems: tuple[Problem, ...]
-    warnings: tuple[str, ...]
+    remarks: tuple[str, ...]
+    unused_skips: tuple[UnusedSkip, ...]
     resources: tuple[tuple[str, str], ...]
     judged: tuple[Judged, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All sentences for the log."""
+        return (*self.remarks, *(skip.text for skip in self.unused_skips))
 
 
 def run_all(_check: BaseNginxCheck, _path: str) -> bool:
@@ -225,26 +246,12 @@ def analyse(
     paths, of which those among ``files`` need not exist. Messages name files relative to ``base``, which is ``root``
     unless given, or else the current directory. Nothing found in files raises.
     """
-    with _without_collector():
-        return _analysed(find_configurations(root, files, keep, now, contents, base), should_run, on_progress)
+    with without_collector():
+        return analysed(find_configurations(root, files, keep, now, contents, base), should_run, on_progress)
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Pause the collector of cycles: everything that is built lives until the end, and it would look at it all."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            if gc.get_count()[0] > _MANY_OBJECTS:
-                gc.freeze()  # with the next line: nothing of it is young, so that the collector does not begin with it
-                gc.unfreeze()
-            gc.enable()
-
-
-def _analysed(found: Configurations, should_run: ShouldRun, on_progress: OnProgress) -> Analysis:
+def analysed(found: Configurations, should_run: ShouldRun, on_progress: OnProgress) -> Analysis:
+    """Judge configurations; see ``analyse`` for the other arguments."""
     total = len(found.configurations)
     judge = _Judge(found.configurations, should_run)
     for number, configuration in enumerate(found.configurations):
@@ -256,7 +263,8 @@ def _analysed(found: Configurations, should_run: ShouldRun, on_progress: OnProgr
     return Analysis(
         outcomes=outcomes,
         problems=tuple(sorted(problems, key=lambda problem: (problem.path, problem.line, problem.reason))),
-        warnings=(*registry.warnings(), *found.warnings, *judge.unused_skips()),
+        remarks=(*registry.warnings(), *found.warnings),
+        unused_skips=tuple(sorted(judge.unused_skips())),
         resources=judge.resources(),
         judged=tuple(judge.judged),
     )
@@ -312,7 +320,7 @@ class _Judge:
             *self._block_outcomes(),
         ]
         kept = [outcome for outcome in outcomes if self._should_run(outcome.check, outcome.path)]
-        return tuple(sorted(kept, key=_order))
+        return tuple(sorted(kept, key=_ORDER))
 
     def resources(self) -> tuple[tuple[str, str], ...]:
         """The path and the logical path of every block in the files."""
@@ -322,15 +330,15 @@ class _Judge:
             for directive in _blocks_in(file.directives)
         )
 
-    def unused_skips(self) -> Iterator[str]:
-        """Warnings about skip comments of nginx checks that skipped nothing."""
-        for skip in sorted(self._suppressions.unused(), key=lambda skip: (skip.source.path, skip.line)):
-            place = f"{skip.source.name}:{skip.line}"
+    def unused_skips(self) -> Iterator[UnusedSkip]:
+        """Skip comments of nginx checks that skipped nothing."""
+        for skip in self._suppressions.unused():
+            path, text = skip.source.path, f"{skip.source.name}:{skip.line}: checkov:skip={skip.check_id}"
             check = self._checks.get(skip.check_id)
-            if check is not None and check.id not in self._raised and self._should_run(check, skip.source.path):
-                yield f"{place}: checkov:skip={skip.check_id} skips nothing: remove it, or move it to the finding"
+            if check is not None and check.id not in self._raised and self._should_run(check, path):
+                yield UnusedSkip(path, skip.line, f"{text} skips nothing: remove it, or move it to the finding")
             elif check is None and skip.check_id.upper().startswith("CKV_NGINX_CUSTOM_"):
-                yield f"{place}: checkov:skip={skip.check_id} names no check"
+                yield UnusedSkip(path, skip.line, f"{text} names no check")
 
     def _judge(self, check: BaseUpstreamCheck, configuration: Configuration, found: Sequence[Connection]) -> None:
         try:
@@ -524,11 +532,6 @@ def _cause(check: BaseNginxCheck, directive: Directive) -> tuple[str, ...]:
     if isinstance(check, BaseUpstreamCheck) and directive.name in PASS_DIRECTIVES and not check.target_is_cause:
         return (directive.name,)
     return (directive.name, *(str(arg.lower() if directive.name in FLAGS else arg) for arg in directive.args))
-
-
-def _order(outcome: Outcome) -> tuple[str, int, str, str]:
-    excerpt = outcome.excerpt
-    return excerpt.source.path, excerpt.start, outcome.check.id, excerpt.resource
 
 
 def _quoted_line(source: Source, line: int, region: Region) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.deployments import DeployedFiles, Deployment, deployments, may_tell_deployments
 from checkov_nginx_tls.discovery import discover, is_worth_a_problem, opens_connections
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.syntax import ParsedFile
 
 
+_INCLUDE: Final = b"include"
+"""What stands in a file that includes others, also as a part of another format."""
+
+
 @dataclass(frozen=True)
 class Configurations:
     """The configurations of a scan that open connections.
@@ -33,6 +37,58 @@ class Configurations:
     configurations: tuple[Configuration, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
+
+    def joined(self, others: Configurations) -> Configurations:
+        """These and others of the same scan."""
+        return Configurations(
+            (*self.configurations, *others.configurations),
+            (*self.problems, *others.problems),
+            (*self.warnings, *others.warnings),
+        )
+
+
+class Tree:
+    """The nginx files of a scan: those that include each other, and those that stand alone.
+
+    ``together`` are the configurations of the former. The files of ``alone`` include nothing and are included by none,
+    so that any of them can be assembled without the others: see ``configurations_of``.
+    """
+
+    def __init__(
+        self,
+        root: str | None,
+        files: Sequence[str] = (),
+        keep: Keep = keep_all,
+        now: datetime | None = None,
+        contents: Mapping[str, bytes] = NO_CONTENTS,
+        base: str | None = None,
+    ) -> None:
+        found = discover(root, files, keep, contents)
+        boundaries = [
+            *([root] if root is not None else []),
+            *(os.path.dirname(os.path.realpath(file)) for file in files),
+        ]
+        self._now = now or datetime.now(timezone.utc)
+        self._scanned = ScannedFiles(boundaries, base or root or os.getcwd(), keep, contents)
+        for candidate in found.candidates:
+            self._scanned.preload(candidate)
+        self._resolvers = _Resolvers(
+            self._scanned,
+            DeployedFiles(found.names, lambda: _deployments(found, contents), os.path.realpath(root or os.sep)),
+        )
+        including = [candidate for candidate in found.candidates if _INCLUDE in candidate.data]
+        for candidate in including:
+            file = self._scanned.load(candidate.id)
+            if not isinstance(file, Problem):
+                _includes_of(file, self._resolvers.of(file))
+        self.alone = tuple(one for one in found.candidates if not self._scanned.is_loaded(one.id))
+        together = self.configurations_of([one for one in found.candidates if self._scanned.is_loaded(one.id)])
+        self.together = replace(together, problems=(*found.problems, *together.problems), warnings=found.warnings)
+
+    def configurations_of(self, candidates: Sequence[Candidate]) -> Configurations:
+        """The configurations of some of the files that stand alone."""
+        parsed, problems = _parsed(candidates, self._scanned)
+        return Configurations(tuple(_assembled(parsed, self._resolvers, self._now)), tuple(problems), ())
 
 
 def find_configurations(
@@ -51,23 +107,8 @@ def find_configurations(
     is read instead of the files at some real paths, of which those among ``files`` need not exist. Messages name files
     relative to ``base``, which is ``root`` unless given, or else the current directory.
     """
-    found = discover(root, files, keep, contents)
-    boundaries = [
-        *([root] if root is not None else []),
-        *(os.path.dirname(os.path.realpath(file)) for file in files),
-    ]
-    scanned = ScannedFiles(boundaries, base or root or os.getcwd(), keep, contents)
-    for candidate in found.candidates:
-        scanned.preload(candidate)
-    parsed, problems = _parsed(found.candidates, scanned)
-    resolvers = _Resolvers(
-        scanned, DeployedFiles(found.names, lambda: _deployments(found, contents), os.path.realpath(root or os.sep))
-    )
-    return Configurations(
-        configurations=tuple(_assembled(parsed, resolvers, now or datetime.now(timezone.utc))),
-        problems=(*found.problems, *problems),
-        warnings=found.warnings,
-    )
+    tree = Tree(root, files, keep, now, contents, base)
+    return tree.together.joined(tree.configurations_of(tree.alone))
 
 
 def _parsed(candidates: Sequence[Candidate], scanned: ScannedFiles) -> tuple[list[ParsedFile], list[Problem]]:

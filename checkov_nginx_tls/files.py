@@ -144,6 +144,10 @@ class ScannedFiles:
             loaded = self._parsed[name] = self._load(name)
         return loaded
 
+    def is_loaded(self, name: str) -> bool:
+        """Whether ``load`` was asked for what has this path, or this id."""
+        return name in self._parsed
+
     def is_known(self, name: str) -> bool:
         """Whether discovery has read what has this path, or this id."""
         return name in self._candidates

@@ -9,21 +9,23 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls import __version__, sarif
-from checkov_nginx_tls.analysis import analyse
 from checkov_nginx_tls.files import keep_as_checkov, walk
 from checkov_nginx_tls.findings import findings
 from checkov_nginx_tls.places import Region
 from checkov_nginx_tls.repository_paths import RepositoryPaths
+from checkov_nginx_tls.shares import analyse_in_shares
 from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from checkov_nginx_tls.analysis import Analysis, UnusedSkip
     from checkov_nginx_tls.files import Problem
     from checkov_nginx_tls.findings import Finding
 
@@ -47,6 +49,16 @@ class Unjudged(NamedTuple):
     reason: str
     file: str
     uri: str
+
+
+class _Part(NamedTuple):
+    """What was found in a part of what is judged. ``undecided`` counts connections and objects."""
+
+    findings: tuple[Finding, ...]
+    problems: tuple[Unjudged, ...]
+    remarks: tuple[str, ...] = ()
+    unused_skips: tuple[UnusedSkip, ...] = ()
+    undecided: int = 0
 
 
 class Linted(NamedTuple):
@@ -89,11 +101,13 @@ def lint(paths: Sequence[str], contents: Mapping[str, bytes]) -> Linted:
     files: dict[str | None, list[str]] = {one: [] for one in sorted(directories) if _around(one, directories) is None}
     for path in (*(os.path.abspath(path) for path in paths if not os.path.isdir(path)), *contents):
         files.setdefault(_around(os.path.realpath(path), files), []).append(path)
-    parts = [_judged(root, given, contents) for root, given in files.items()]
+    parts = [part for root, given in files.items() for part in _judged(root, given, contents)]
+    remarks = dict.fromkeys(remark for part in parts for remark in part.remarks)
+    unused_skips = sorted(skip for part in parts for skip in part.unused_skips)
     return Linted(
         findings=tuple(sorted((one for part in parts for one in part.findings), key=_position)),
         problems=tuple(sorted({one for part in parts for one in part.problems})),
-        warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.warnings)),
+        warnings=(*remarks, *(skip.text for skip in unused_skips)),
         undecided=sum(part.undecided for part in parts),
     )
 
@@ -103,22 +117,29 @@ def _around(path: str, directories: Iterable[str | None]) -> str | None:
     return next((one for one in directories if one is not None and path.startswith(one.rstrip(os.sep) + os.sep)), None)
 
 
-def _judged(root: str | None, files: Sequence[str], contents: Mapping[str, bytes]) -> Linted:
+def _judged(root: str | None, files: Sequence[str], contents: Mapping[str, bytes]) -> list[_Part]:
     """What is found below a directory and in files: in nginx configuration, and in Kubernetes objects."""
     from checkov_nginx_tls.kubernetes.file_findings import judge_files
 
-    analysis = analyse(root, files, keep=keep_as_checkov, contents=contents, base=os.getcwd())
     paths = RepositoryPaths(root)
+    use = partial(_part, paths=paths)
+    parts = analyse_in_shares(root, files, use, keep=keep_as_checkov, contents=contents, base=os.getcwd())
     names = dict.fromkeys([*(_names(root) if root is not None else ()), *map(os.path.realpath, files)])
     objects = judge_files(names, paths, contents)
+    problems = tuple(_unjudged(problem, paths) for problem in objects.problems)
+    return [*parts, _Part(tuple(objects.findings), problems, undecided=objects.undecided)]
+
+
+def _part(analysis: Analysis, paths: RepositoryPaths) -> _Part:
     undecided = {
         (outcome.path, outcome.resource) for outcome in analysis.outcomes if outcome.result is CheckResult.UNKNOWN
     }
-    return Linted(
-        findings=(*(finding for _, finding in findings(analysis, paths)), *objects.findings),
-        problems=tuple(_unjudged(problem, paths) for problem in (*analysis.problems, *objects.problems)),
-        warnings=analysis.warnings,
-        undecided=len(undecided) + objects.undecided,
+    return _Part(
+        findings=tuple(finding for _, finding in findings(analysis, paths)),
+        problems=tuple(_unjudged(problem, paths) for problem in analysis.problems),
+        remarks=analysis.remarks,
+        unused_skips=analysis.unused_skips,
+        undecided=len(undecided),
     )
 
 

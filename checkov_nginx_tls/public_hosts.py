@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _DOCUMENTATION: Final = ipaddress.ip_network("3fff::/20")
 """RFC 9637, which older versions of Python do not know."""
 
 
+@lru_cache(maxsize=4096)
 def is_public(host: str) -> bool:
     """Whether a host without port is a public address, or a name that anybody on the internet could look up.
 

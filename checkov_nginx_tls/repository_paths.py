@@ -19,6 +19,7 @@ class RepositoryPaths:
     def __init__(self, root: str | None) -> None:
         self._root = os.path.realpath(root) if root is not None else None
         self._paths: dict[str, str] = {}
+        self._uris: dict[str, str] = {}
 
     def path(self, path: str) -> str:
         """The path in the repository, separated by "/"; the absolute path of what is not in there."""
@@ -31,8 +32,10 @@ class RepositoryPaths:
 
     def uri(self, path: str) -> str:
         """The path as a relative URI reference, or a URI of an absolute path; bytes that are not UTF-8 stay bytes."""
-        inside = self.path(path)
-        return Path(inside).as_uri() if os.path.isabs(inside) else quote(os.fsencode(inside))
+        if path not in self._uris:
+            inside = self.path(path)
+            self._uris[path] = Path(inside).as_uri() if os.path.isabs(inside) else quote(os.fsencode(inside))
+        return self._uris[path]
 
     def _base(self, directory: str) -> str:
         if self._root is not None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from functools import cache
+from dataclasses import astuple
+from functools import cache, partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from checkov.common.bridgecrew.severities import get_severity
@@ -22,18 +24,22 @@ from checkov.common.runners.base_runner import BaseRunner, filter_ignored_paths
 from checkov.common.util.consts import PARSE_ERROR_FAIL_FLAG
 from checkov.runner_filter import RunnerFilter
 
-from checkov_nginx_tls.analysis import Analysis, Outcome, analyse
 from checkov_nginx_tls.checks.registry import registry
+from checkov_nginx_tls.collector import without_collector
 from checkov_nginx_tls.findings import findings
 from checkov_nginx_tls.repository_paths import RepositoryPaths
+from checkov_nginx_tls.shares import analyse_in_shares
 from checkov_nginx_tls.texts import printable, printable_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from checkov.common.typing import _CheckResult
     from checkov.common.util.tqdm_utils import ProgressBar
 
-    from checkov_nginx_tls.analysis import Excerpt
+    from checkov_nginx_tls.analysis import Analysis, Excerpt, Order, Outcome, UnusedSkip
     from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
+    from checkov_nginx_tls.files import Problem
     from checkov_nginx_tls.findings import Finding
 
 CHECK_TYPE = "nginx"
@@ -87,23 +93,21 @@ class Runner(BaseRunner[None, None, None]):
         def keep(directory: str, names: list[str]) -> None:
             filter_ignored_paths(paths.as_given(directory), names, runner_filter.excluded_paths)
 
-        def should_run(check: BaseNginxCheck, path: str) -> bool:
-            return runner_filter.should_run_check(
-                check, report_type=CHECK_TYPE, file_origin_paths=[path, paths.file_path(path)]
-            )
-
-        try:
-            analysis = analyse(
-                root_folder,
-                [os.path.abspath(file) for file in files or []],
-                keep=keep,
-                should_run=should_run,
-                on_progress=progress.show,
-            )
-        finally:
-            progress.close()
-        _log(analysis, paths)
-        return _report(analysis, paths, RepositoryPaths(root_folder))
+        with without_collector(until_exit=True):
+            try:
+                parts = analyse_in_shares(
+                    root_folder,
+                    [os.path.abspath(file) for file in files or []],
+                    partial(_part, paths=paths, repository=RepositoryPaths(root_folder)),
+                    keep=keep,
+                    should_run=_Filter(runner_filter, paths).should_run,
+                    on_progress=progress.show,
+                )
+            finally:
+                progress.close()
+            whole = _whole(parts)
+            _log(whole, paths)
+            return _report(whole, paths)
 
 
 class _ExternalCheckLoader(BaseCheckRegistry):
@@ -127,6 +131,25 @@ def _load_external_checks(directories: list[str]) -> None:
         loader.load_external_checks(directory)
 
 
+class _Filter:
+    """Checkov's filter of checks, asked once for each check; for each of its files only where paths matter to it."""
+
+    def __init__(self, runner_filter: RunnerFilter, paths: _Paths) -> None:
+        self._filter = runner_filter
+        self._paths = paths
+        self._by_path = bool(getattr(runner_filter, "skip_checks_regex_patterns", True))
+        self._answers: dict[tuple[BaseNginxCheck, str], bool] = {}
+
+    def should_run(self, check: BaseNginxCheck, path: str) -> bool:
+        """Whether a check runs on a file."""
+        key = (check, path if self._by_path else "")
+        if key not in self._answers:
+            self._answers[key] = self._filter.should_run_check(
+                check, report_type=CHECK_TYPE, file_origin_paths=[path, self._paths.file_path(path)]
+            )
+        return self._answers[key]
+
+
 class _Paths:
     """How one scan names its files: relative to the scanned directory, or to the current one without it."""
 
@@ -134,13 +157,17 @@ class _Paths:
         self._given = root or os.curdir
         self._real = os.path.realpath(self._given)
         self.root = os.path.abspath(self._given)
+        self._relative: dict[str, str] = {}
 
     def relative(self, path: str) -> str:
         """Path relative to the scan's root, separated by "/"; the path itself where there is no such path."""
-        try:
-            return os.path.relpath(path, self._real).replace(os.sep, "/")
-        except ValueError:  # another drive of Windows
-            return path.replace(os.sep, "/")
+        if path not in self._relative:
+            try:
+                found = os.path.relpath(path, self._real)
+            except ValueError:  # another drive of Windows
+                found = path
+            self._relative[path] = found.replace(os.sep, "/")
+        return self._relative[path]
 
     def file_path(self, path: str) -> str:
         """The path that users see; Checkov's records start it with "/"."""
@@ -202,46 +229,80 @@ def _warn_once(message: str, root: str) -> None:  # noqa: ARG001  # what the cac
     logger.warning(message)
 
 
-def _log(analysis: Analysis, paths: _Paths) -> None:
-    """Say what Checkov's report has no place for."""
-    for warning in analysis.warnings:
-        _warn_once(printable(warning), "" if warning in registry.warnings() else paths.root)
+class _Part(NamedTuple):
+    """What a report, and the log, say of an analysis: of that of a whole scan, or of a share of one.
 
+    ``records`` have what they are sorted by in front. ``undecided`` are the places of undecided connections, each with
+    what is said of them.
+    """
+
+    records: list[tuple[Order, Record]]
+    resources: list[str]
+    problems: tuple[Problem, ...]
+    remarks: tuple[str, ...]
+    unused_skips: tuple[UnusedSkip, ...]
+    undecided: list[tuple[Order, str]]
+
+
+def _part(analysis: Analysis, paths: _Paths, repository: RepositoryPaths) -> _Part:
+    """Make the records of an analysis."""
+    records = _Records(paths, repository)
+    found = {id(outcome): finding for outcome, finding in findings(analysis, repository)}
     builtin = {check.id for check in registry.builtin_checks()}
-    undecided = [
-        outcome
-        for outcome in analysis.outcomes
-        if outcome.result == CheckResult.UNKNOWN and outcome.check.id in builtin
-    ]
-    for outcome in undecided:
-        place = f"{paths.file_path(outcome.path)}:{outcome.start_line}"
-        logger.debug("nginx connection undecided: %s: %s: %s", place, outcome.check.id, printable(outcome.message))
-    if undecided:
+    part = _Part([], [], analysis.problems, analysis.remarks, analysis.unused_skips, [])
+    part.resources.extend(records.resource(path, resource) for path, resource in analysis.resources)
+    for outcome in analysis.outcomes:
+        if outcome.result != CheckResult.UNKNOWN:
+            part.records.append((outcome.order, records.of(outcome, found.get(id(outcome)))))
+        elif outcome.check.id in builtin:
+            place = f"{paths.file_path(outcome.path)}:{outcome.start_line}"
+            part.undecided.append((outcome.order, f"{place}: {outcome.check.id}: {printable(outcome.message)}"))
+    return part
+
+
+def _whole(parts: Sequence[_Part]) -> _Part:
+    """All parts of a scan as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return _Part(
+        records=sorted((one for part in parts for one in part.records), key=itemgetter(0)),
+        resources=[resource for part in parts for resource in part.resources],
+        problems=tuple(sorted({problem for part in parts for problem in part.problems}, key=astuple)),
+        remarks=tuple(dict.fromkeys(remark for part in parts for remark in part.remarks)),
+        unused_skips=tuple(sorted(skip for part in parts for skip in part.unused_skips)),
+        undecided=sorted((one for part in parts for one in part.undecided), key=itemgetter(0)),
+    )
+
+
+def _log(whole: _Part, paths: _Paths) -> None:
+    """Say what Checkov's report has no place for."""
+    for warning in (*whole.remarks, *(skip.text for skip in whole.unused_skips)):
+        _warn_once(printable(warning), "" if warning in registry.warnings() else paths.root)
+    for _, text in whole.undecided:
+        logger.debug("nginx connection undecided: %s", text)
+    if whole.undecided:
         logger.warning(
             "%d nginx connection(s) undecided: a value that decides is not in the scanned files (a variable, an "
             "include, a template expression). 'checkov-nginx-tls explain --undecided PATH' lists them",
-            len({(outcome.path, outcome.resource) for outcome in undecided}),
+            len({(path, resource) for (path, _, _, resource), _ in whole.undecided}),
         )
-    if analysis.problems:
+    if whole.problems:
         print(
-            f"checkov-nginx-tls: {len(analysis.problems)} nginx parsing error(s), listed in the report; "
+            f"checkov-nginx-tls: {len(whole.problems)} nginx parsing error(s), listed in the report; "
             f"{PARSE_ERROR_FAIL_FLAG}=true makes them fail the scan",
             file=sys.stderr,
         )
 
 
-def _report(analysis: Analysis, paths: _Paths, repository: RepositoryPaths) -> Report:
+def _report(whole: _Part, paths: _Paths) -> Report:
     report = Report(CHECK_TYPE)
-    records = _Records(paths, repository)
-    for path, resource in analysis.resources:
-        report.add_resource(records.resource(path, resource))
-    for problem in analysis.problems:
+    for resource in whole.resources:
+        report.add_resource(resource)
+    for problem in whole.problems:
         location = f"{paths.file_path(problem.path)}:{problem.line}"
         report.add_parsing_error(f"{location}: {printable(problem.reason)}")
-    found = {id(outcome): finding for outcome, finding in findings(analysis, repository)}
-    for outcome in analysis.outcomes:
-        if outcome.result != CheckResult.UNKNOWN:
-            report.add_record(records.of(outcome, found.get(id(outcome))))
+    for _, record in whole.records:
+        report.add_record(record)
     return report
 
 

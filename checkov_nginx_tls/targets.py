@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from checkov_nginx_tls.variables import Unfixed, constant
@@ -99,6 +100,7 @@ def is_loopback(address: str) -> bool:
     return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
+@lru_cache(maxsize=4096)
 def is_address(host: str) -> bool:
     """Whether a host without port is an IPv4 address or an IPv6 address, in brackets or not."""
     if not host[-1:].isdigit() and ":" not in host:

@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.files import Unreadable, read
@@ -130,6 +131,7 @@ def _reach_of_name(name: Value) -> Reach:
     return _reach(end if len(name) == 1 else f"name{end}")
 
 
+@lru_cache(maxsize=4096)
 def _reach(host: str) -> Reach:
     if is_address(host):
         address = ipaddress.ip_address(host.strip("[]"))
