@@ -200,21 +200,26 @@ class Analysis:
     """Everything a scan found.
 
     ``problems`` are the files that could not be judged, or not wholly; ``remarks`` are sentences about the scan as a
-    whole; ``resources`` the absolute path and the logical path of every block that was looked at; ``judged`` are the
-    configurations that they belong to.
+    whole; ``judged`` are the configurations that were looked at.
     """
 
     outcomes: tuple[Outcome, ...]
     problems: tuple[Problem, ...]
     remarks: tuple[str, ...]
     unused_skips: tuple[UnusedSkip, ...]
-    resources: tuple[tuple[str, str], ...]
     judged: tuple[Judged, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """All sentences for the log."""
         return (*self.remarks, *(skip.text for skip in self.unused_skips))
+
+    def resources(self) -> Iterator[tuple[str, str]]:
+        """The absolute path and the logical path of every block that was looked at, each once."""
+        files = {name: file for one in self.judged for name, file in one.configuration.files.items()}
+        for _, file in sorted(files.items()):
+            names = ResourceNames(file)
+            yield from ((file.source.path, names.logical_path(one)) for one in _blocks_in(file.directives))
 
 
 def run_all(_check: BaseNginxCheck, _path: str) -> bool:
@@ -250,10 +255,12 @@ def analyse(
         return analysed(find_configurations(root, files, keep, now, contents, base), should_run, on_progress)
 
 
-def analysed(found: Configurations, should_run: ShouldRun, on_progress: OnProgress) -> Analysis:
-    """Judge configurations; see ``analyse`` for the other arguments."""
+def analysed(
+    found: Configurations, should_run: ShouldRun, on_progress: OnProgress, *, with_passes: bool = True
+) -> Analysis:
+    """Judge configurations; see ``analyse`` for the other arguments. Without passes, these have no outcomes."""
     total = len(found.configurations)
-    judge = _Judge(found.configurations, should_run)
+    judge = _Judge(found.configurations, should_run, with_passes=with_passes)
     for number, configuration in enumerate(found.configurations):
         on_progress(number, total, configuration.main.source.name)
         judge.look_at(configuration)
@@ -265,7 +272,6 @@ def analysed(found: Configurations, should_run: ShouldRun, on_progress: OnProgre
         problems=tuple(sorted(problems, key=lambda problem: (problem.path, problem.line, problem.reason))),
         remarks=(*registry.warnings(), *found.warnings),
         unused_skips=tuple(sorted(judge.unused_skips())),
-        resources=judge.resources(),
         judged=tuple(judge.judged),
     )
 
@@ -273,12 +279,13 @@ def analysed(found: Configurations, should_run: ShouldRun, on_progress: OnProgre
 class _Judge:
     """Collects what the checks say of each configuration, and merges it by cause."""
 
-    def __init__(self, configurations: Sequence[Configuration], should_run: ShouldRun) -> None:
+    def __init__(self, configurations: Sequence[Configuration], should_run: ShouldRun, *, with_passes: bool) -> None:
         files = {name: file for configuration in configurations for name, file in configuration.files.items()}
         self._files = files
         self._names = {name: ResourceNames(file) for name, file in files.items()}
         self._suppressions = Suppressions(files.values())
         self._should_run = should_run
+        self._with_passes = with_passes
         self._failed: dict[Key, list[Judgement]] = {}
         self._undecided: dict[Key, list[Judgement]] = {}
         self._passed: dict[Key, Judgement] = {}
@@ -316,19 +323,11 @@ class _Judge:
         outcomes = [
             *self._failures(),
             *(self._outcome(key, CheckResult.UNKNOWN, group) for key, group in self._undecided_groups()),
-            *self._passes(),
+            *(self._passes() if self._with_passes else ()),
             *self._block_outcomes(),
         ]
         kept = [outcome for outcome in outcomes if self._should_run(outcome.check, outcome.path)]
         return tuple(sorted(kept, key=_ORDER))
-
-    def resources(self) -> tuple[tuple[str, str], ...]:
-        """The path and the logical path of every block in the files."""
-        return tuple(
-            (file.source.path, self._names[name].logical_path(directive))
-            for name, file in sorted(self._files.items())
-            for directive in _blocks_in(file.directives)
-        )
 
     def unused_skips(self) -> Iterator[UnusedSkip]:
         """Skip comments of nginx checks that skipped nothing."""
@@ -391,8 +390,9 @@ class _Judge:
                 yield key, left
 
     def _passes(self) -> Iterator[Outcome]:
+        others = {*self._failed, *self._undecided, *self._failed_at}
         for key, judgement in self._passed.items():
-            if key not in self._failed and key not in self._undecided and key not in self._failed_at:
+            if key not in others:
                 check = self._rules[key[0]]
                 connection = judgement.connection
                 yield Outcome(

@@ -115,7 +115,9 @@ def fingerprint(check_id: str, uri: str, resource: str, cause: Sequence[str]) ->
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def findings(analysis: Analysis, paths: RepositoryPaths) -> Iterator[tuple[Outcome, Finding]]:
+def findings(
+    analysis: Analysis, paths: RepositoryPaths, *, with_fixes: bool = True
+) -> Iterator[tuple[Outcome, Finding]]:
     """The findings among the outcomes of an analysis, each with its outcome, in their order."""
     fingerprints = Fingerprints()
     world, trust = World(analysis), Trust()
@@ -123,7 +125,8 @@ def findings(analysis: Analysis, paths: RepositoryPaths) -> Iterator[tuple[Outco
         if outcome.result in (CheckResult.FAILED, CheckResult.SKIPPED):
             uri = paths.uri(outcome.path)
             value = fingerprints.take(outcome.check.id, uri, outcome.resource, outcome.cause, outcome.region)
-            fix = fix_for(outcome, world, trust) if outcome.result is CheckResult.FAILED else None
+            is_open = with_fixes and outcome.result is CheckResult.FAILED
+            fix = fix_for(outcome, world, trust) if is_open else None
             fixes = (_fix(fix, paths),) if isinstance(fix, MendingFix) else ()
             yield outcome, _finding(outcome, paths, value, fixes)
 

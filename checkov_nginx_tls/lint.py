@@ -85,13 +85,13 @@ def run(paths: Sequence[str], output_format: str, stdin_filename: str | None) ->
     contents = {}
     if STANDARD_INPUT in paths:
         contents[os.path.realpath(stdin_filename or STANDARD_INPUT_NAME)] = sys.stdin.buffer.read()
-    linted = lint([path for path in paths if path != STANDARD_INPUT], contents)
+    linted = lint([path for path in paths if path != STANDARD_INPUT], contents, with_fixes=output_format == "sarif")
     _print(FORMATS[output_format](linted), sys.stdout)
     _print("".join(f"{line}\n" for line in _remarks(linted, output_format)), sys.stderr)
     return linted.exit_code
 
 
-def lint(paths: Sequence[str], contents: Mapping[str, bytes]) -> Linted:
+def lint(paths: Sequence[str], contents: Mapping[str, bytes], *, with_fixes: bool = False) -> Linted:
     """Judge directories and files, and what ``contents`` has instead of the files at some real paths.
 
     A directory is judged as ``scan -d`` does it, with what else is given that is in it; files that are in none are
@@ -101,7 +101,7 @@ def lint(paths: Sequence[str], contents: Mapping[str, bytes]) -> Linted:
     files: dict[str | None, list[str]] = {one: [] for one in sorted(directories) if _around(one, directories) is None}
     for path in (*(os.path.abspath(path) for path in paths if not os.path.isdir(path)), *contents):
         files.setdefault(_around(os.path.realpath(path), files), []).append(path)
-    parts = [part for root, given in files.items() for part in _judged(root, given, contents)]
+    parts = [part for root, given in files.items() for part in _judged(root, given, contents, with_fixes=with_fixes)]
     remarks = dict.fromkeys(remark for part in parts for remark in part.remarks)
     unused_skips = sorted(skip for part in parts for skip in part.unused_skips)
     return Linted(
@@ -117,25 +117,27 @@ def _around(path: str, directories: Iterable[str | None]) -> str | None:
     return next((one for one in directories if one is not None and path.startswith(one.rstrip(os.sep) + os.sep)), None)
 
 
-def _judged(root: str | None, files: Sequence[str], contents: Mapping[str, bytes]) -> list[_Part]:
+def _judged(root: str | None, files: Sequence[str], contents: Mapping[str, bytes], *, with_fixes: bool) -> list[_Part]:
     """What is found below a directory and in files: in nginx configuration, and in Kubernetes objects."""
     from checkov_nginx_tls.kubernetes.file_findings import judge_files
 
     paths = RepositoryPaths(root)
-    use = partial(_part, paths=paths)
-    parts = analyse_in_shares(root, files, use, keep=keep_as_checkov, contents=contents, base=os.getcwd())
+    use = partial(_part, paths=paths, with_fixes=with_fixes)
+    parts = analyse_in_shares(
+        root, files, use, keep=keep_as_checkov, contents=contents, base=os.getcwd(), with_passes=False
+    )
     names = dict.fromkeys([*(_names(root) if root is not None else ()), *map(os.path.realpath, files)])
     objects = judge_files(names, paths, contents)
     problems = tuple(_unjudged(problem, paths) for problem in objects.problems)
     return [*parts, _Part(tuple(objects.findings), problems, undecided=objects.undecided)]
 
 
-def _part(analysis: Analysis, paths: RepositoryPaths) -> _Part:
+def _part(analysis: Analysis, paths: RepositoryPaths, *, with_fixes: bool) -> _Part:
     undecided = {
         (outcome.path, outcome.resource) for outcome in analysis.outcomes if outcome.result is CheckResult.UNKNOWN
     }
     return _Part(
-        findings=tuple(finding for _, finding in findings(analysis, paths)),
+        findings=tuple(finding for _, finding in findings(analysis, paths, with_fixes=with_fixes)),
         problems=tuple(_unjudged(problem, paths) for problem in analysis.problems),
         remarks=analysis.remarks,
         unused_skips=analysis.unused_skips,

@@ -68,7 +68,7 @@ def _deciding(judgement: Judgement) -> Iterator[Directive]:
     if connection is None:
         return
     for name in judgement.evaluated_keys:
-        placed = connection.block.scope.effective(name, connection.placed.conditions)
+        placed = connection.block.scope.effective(name, connection.given)
         if placed is not None and name != connection.module.pass_directive:
             yield placed.directive
 

@@ -250,7 +250,7 @@ def _part(analysis: Analysis, paths: _Paths, repository: RepositoryPaths) -> _Pa
     found = {id(outcome): finding for outcome, finding in findings(analysis, repository)}
     builtin = {check.id for check in registry.builtin_checks()}
     part = _Part([], [], analysis.problems, analysis.remarks, analysis.unused_skips, [])
-    part.resources.extend(records.resource(path, resource) for path, resource in analysis.resources)
+    part.resources.extend(records.resource(path, resource) for path, resource in analysis.resources())
     for outcome in analysis.outcomes:
         if outcome.result != CheckResult.UNKNOWN:
             part.records.append((outcome.order, records.of(outcome, found.get(id(outcome)))))

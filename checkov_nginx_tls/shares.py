@@ -33,22 +33,24 @@ def analyse_in_shares(
     on_progress: OnProgress = no_progress,
     contents: Mapping[str, bytes] = NO_CONTENTS,
     base: str | None = None,
+    with_passes: bool = True,
 ) -> list[T]:
     """What ``use`` makes of the analyses of all shares of a scan, always in the same order.
 
     No finding depends on files of two shares. ``use`` may run in another process: what it returns must survive
-    pickling. For the other arguments see ``analyse``.
+    pickling. For the other arguments see ``analyse`` and ``analysed``.
     """
     with without_collector():
         tree = Tree(root, files, keep, None, contents, base)
         workers = _workers() if sum(len(one.data) for one in tree.alone) >= SHARED_FROM else 1
         if workers == 1:
-            return [use(analysed(tree.together.joined(tree.configurations_of(tree.alone)), should_run, on_progress))]
+            found = tree.together.joined(tree.configurations_of(tree.alone))
+            return [use(analysed(found, should_run, on_progress, with_passes=with_passes))]
         shares = _shares(tree.alone, workers)
 
         def analyse_share(number: int) -> tuple[int, T]:
             found = tree.configurations_of(shares[number]) if number < len(shares) else tree.together
-            return number, use(analysed(found, should_run, no_progress))
+            return number, use(analysed(found, should_run, no_progress, with_passes=with_passes))
 
         return _run(analyse_share, len(shares) + 1, on_progress)
 

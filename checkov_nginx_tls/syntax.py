@@ -55,9 +55,15 @@ _TOKEN: Final = re.compile(
     re.VERBOSE,
 )
 _PLAIN_STATEMENT: Final = re.compile(
-    r"""[ \t\r\n]*([a-z][a-z0-9_]*)((?:[ \t\r\n]+[^\x00-\x20\x7f-\U0010ffff;{}"'#\\]+){0,64})[ \t\r\n]*(?<!\$)([;{])"""
+    r"""
+    [ \t\r\n]*
+    ( [a-z] [a-z0-9_]{0,99} )
+    ( (?: [ \t\r\n]+ [^\x00-\x20\x7f-\U0010ffff;{}"'#\\]{1,999} ){0,64} )
+    [ \t\r\n]* (?<!\$) ([;{])
+    """,
+    re.VERBOSE,
 )
-"""A statement up to its ``;`` or ``{`` of which nothing has to be decoded: most are like that."""
+"""A statement up to its ``;`` or ``{`` of which nothing has to be decoded, and nothing is too long: as most are."""
 
 ESCAPE: Final = re.compile(r"""\\(["'\\trn])""")
 """What nginx decodes in a word or a string; any other backslash stays."""
@@ -67,6 +73,7 @@ _OPAQUE: Final = re.compile("([\U000f0000-\U000ffffd])")
 _FILLERS: Final = re.compile(f"{FILLER}+")
 _AFTER_QUOTE: Final = frozenset(" \t\r\n;{)")
 _LUA_BLOCK: Final = "_by_lua_block"
+_READ_IN_DETAIL: Final = (_LUA_BLOCK, "if")
 _LUA_TOKEN: Final = re.compile(
     r"""
     (?:--)? \[(?P<level>=*)\[
@@ -157,14 +164,16 @@ class Token(str):
     ``parts`` is None unless a template fills in a part of the value (see Templated).
 
     A statement's first token also knows ``head_stop``, just behind the statement's ``;`` or ``{``, and
-    ``end``, just behind the whole statement with its block.
+    ``end``, just behind the whole statement with its block. ``args`` are those arguments that are no tokens, since
+    nothing is to be known of them but their texts.
     """
 
-    __slots__ = ("end", "head_stop", "parts", "start", "stop")
+    __slots__ = ("args", "end", "head_stop", "parts", "start", "stop")
 
     start: int
     stop: int
     parts: list[str | Expression] | None
+    args: Sequence[str]
     head_stop: int
     end: int
 
@@ -476,30 +485,35 @@ class _Offsets:
         """Just behind the character in front of an offset."""
         return self.of(offset - 1) + 1
 
+    @property
+    def constant(self) -> int | None:
+        """What is to be added to any offset, None where that depends on the offset."""
+        return None if self._gaps else self._dropped[0]
+
     def of_statement(self, first: Token) -> tuple[int, int, int]:
         """Where a statement begins, and what lies behind its head and behind the whole of it."""
-        if self._gaps:
-            return self.of(first.start), self.behind(first.head_stop), self.behind(first.end)
-        base = self._dropped[0]
-        return base + first.start, base + first.head_stop, base + first.end
+        return self.of(first.start), self.behind(first.head_stop), self.behind(first.end)
 
 
 def _tokens(reader: _Reader, comments: list[Comment], *, brief: bool) -> Iterator[tuple[str, int, bool]]:
-    """Tokens as crossplane has them, see ``tokenize``; where ``brief``, plain arguments are texts without offsets."""
+    """Tokens as crossplane has them, see ``tokenize``.
+
+    Where ``brief``, plain arguments are texts without offsets, and those of plain statements are with their first token
+    only. Not those of ``if``, whose parentheses crossplane removes.
+    """
     match_plain, match_token = _PLAIN_STATEMENT.match, _TOKEN.match
     lexer = _Lexer(reader, comments, brief=brief)
     text = reader.text
     stop = 0
     while True:
         plain = match_plain(text, stop) if brief and lexer.first is None else None
-        if plain is not None and lexer.takes(plain):
+        if plain is not None and not plain[1].endswith(_READ_IN_DETAIL):
             start, stop = plain.start(1), plain.end()
             name, words, character = plain.groups()
-            lexer.first = _token(name, start, start + len(name))
-            yield lexer.first, 0, False
-            for word in words.split():
-                yield word, 0, False
+            lexer.first = first = Token(name)
+            first.start, first.stop, first.parts, first.args = start, start + len(name), None, words.split()
             lexer.punctuate(character, stop - 1, stop)
+            yield first, 0, False
             yield character, 0, False
         else:
             match = match_token(text, stop)
@@ -519,12 +533,6 @@ class _Lexer:
         self.brief = brief
         self.first: Token | None = None
         self.open_blocks: list[Token] = []
-
-    def takes(self, plain: re.Match[str]) -> bool:
-        """Whether what looks like a plain statement is one: nothing of it is too long, and it opens no Lua."""
-        if plain.end() - plain.start(1) >= PARAMETER_LIMIT:
-            return False
-        return plain[3] == ";" or not plain[1].endswith(_LUA_BLOCK)
 
     def read(self, match: re.Match[str]) -> tuple[int, list[tuple[str, int, bool]]]:
         """What a match of _TOKEN stands for: no token, one, or the two of a Lua block; and the offset behind it."""
@@ -597,7 +605,7 @@ class _Lexer:
 
 def _token(value: str, start: int, stop: int, parts: list[str | Expression] | None = None) -> Token:
     token = Token(value)
-    token.start, token.stop, token.parts = start, stop, parts
+    token.start, token.stop, token.parts, token.args = start, stop, parts, ()
     return token
 
 
@@ -725,19 +733,23 @@ def _directives(
 ) -> tuple[Directive, ...]:
     """The directives of crossplane's statements."""
     directives: list[Directive] = []
+    has_conditions, base = conditions.any, offsets.constant
     for statement in statements:
         first: Token = statement["directive"]
-        places = offsets.of_statement(first)
+        if base is not None:
+            places = base + first.start, base + first.head_stop, base + first.end
+        else:
+            places = offsets.of_statement(first)
         texts: list[str] = statement["args"]
-        args = tuple([arg if type(arg) is str else _text(arg) for arg in texts])
-        cases = conditions.at(places[0]) if conditions.any else ()
-        parts = _parts_of_name(first, source, places[0])
+        args = (*first.args, *(map(_text, texts) if texts else ()))
+        cases = conditions.at(places[0]) if has_conditions else ()
+        parts = None if first.isidentifier() and first.parts is None else _parts_of_name(first, source, places[0])
         directive: Directive
         if parts is None:
             directive = Directive(source, parent, intern(str(first)), args, places, cases)
         else:
             directive = OpaqueDirective(source, parent, Templated.of(parts), args, places, cases)
-        block = statement.get("block")
+        block = statement.pop("block", None)  # what is converted is not needed any more
         if block is not None:
             directive.block = _directives(source, directive, block, conditions, offsets)
         if isinstance(directive, OpaqueDirective) and parts is not None:
@@ -752,8 +764,6 @@ def _parts_of_name(first: Token, source: Source, start: int) -> Sequence[str | E
     """The parts of a directive's name if something fills it in, or if that was statements; None if it is plain."""
     if first.parts is not None:
         return first.parts
-    if first.isidentifier():
-        return None
     if is_filled_in(first) or is_filled_with_statements(first, source.text[start]):
         return [str(first)]
     return None

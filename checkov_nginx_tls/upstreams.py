@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from checkov_nginx_tls.model import Block, Configuration, Placed, Possible
     from checkov_nginx_tls.modules import Module
+    from checkov_nginx_tls.templates import Case
     from checkov_nginx_tls.variables import Value
 
 
@@ -50,7 +51,7 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Connection:
-    """A pass directive in one context.
+    """A pass directive in one context, which a template renders where the cases in ``given`` hold.
 
     ``targets`` are the possible meanings of its argument. ``transport`` is what nginx speaks at run time: where a
     template may make another directive of it, UNDECIDED instead of TLS.
@@ -59,12 +60,14 @@ class Connection:
     ``plcf->ssl = 1``). ``handles`` is False for a pass that serves no request: a later one in the same block
     replaces it, or a ``return`` beside it answers first. ``groups`` are the upstream groups it may reach.
     ``names`` are the names that nginx would verify; ``fixed_name`` is the ``*_ssl_name`` that says so, None where that
-    says nothing else than the name in the target.
+    says nothing else than the name in the target. ``verify`` is the directive that decides whether nginx verifies, as
+    ``verification`` says, and ``trusted_certificate`` the one that names the bundle: None where nobody set it.
     """
 
     module: Module
     block: Block
     placed: Placed
+    given: tuple[Case, ...]
     targets: tuple[Target, ...]
     transport: Transport
     loads_bundle: bool
@@ -72,6 +75,9 @@ class Connection:
     groups: tuple[Group, ...]
     names: frozenset[Value]
     fixed_name: Placed | None
+    verify: Placed | None
+    trusted_certificate: Placed | None
+    verification: Flag
 
     @property
     def target(self) -> str:
@@ -80,33 +86,18 @@ class Connection:
 
     def setting(self, name: str) -> Placed | None:
         """The directive in effect for one of the module's TLS settings: ``setting("verify")``."""
-        return self.block.scope.effective(f"{self.module.ssl_prefix}_{name}", self.placed.conditions)
+        return self.block.scope.effective(f"{self.module.ssl_prefix}_{name}", self.given)
 
     def possible(self, name: str) -> Possible:
         """The directives one of which is in effect for a setting; see ``Block.possible``."""
-        return self.block.scope.possible(f"{self.module.ssl_prefix}_{name}", self.placed.conditions)
+        return self.block.scope.possible(f"{self.module.ssl_prefix}_{name}", self.given)
 
-    @cached_property
-    def verify(self) -> Placed | None:
-        """The directive that decides whether nginx verifies, None where nobody set it."""
-        return self.setting("verify")
-
-    @cached_property
-    def trusted_certificate(self) -> Placed | None:
-        """The directive that names the bundle in effect, None where nobody set it."""
-        return self.setting("trusted_certificate")
-
-    @cached_property
-    def verification(self) -> Flag:
-        """Whether nginx verifies the upstream's certificate on this connection."""
-        return flag(self.verify)
-
-    @cached_property
+    @property
     def is_verified(self) -> bool:
         """Whether it serves requests over TLS, perhaps, with verification on."""
         return self.handles and self.transport is not Transport.PLAINTEXT and self.verification is Flag.ON
 
-    @cached_property
+    @property
     def bundle(self) -> str:
         """The bundle in effect as written; "" where there is none, for an explicit empty value counts as none."""
         return bundle_of(self.trusted_certificate)
@@ -134,7 +125,7 @@ class Connection:
         """Whether a group is there whatever a template chooses, and all its members are in sight."""
         head = group.block.placed
         conditions = head.conditions if head is not None else ()
-        return not group.block.unresolved and always_holds([conditions], self.placed.conditions)
+        return not group.block.unresolved and always_holds([conditions], self.given)
 
 
 def connections(configuration: Configuration) -> tuple[Connection, ...]:
@@ -198,7 +189,7 @@ def verification_elsewhere(found: Sequence[Connection]) -> Iterator[tuple[Connec
     used = {id(one.verify) for one in found if one.handles and one.transport is not Transport.PLAINTEXT}
     for one in found:
         for name in _verification_meant(one) if one.handles else ():
-            placed = one.block.scope.effective(name, one.placed.conditions)
+            placed = one.block.scope.effective(name, one.given)
             if flag(placed) is Flag.ON and placed is not None:
                 yield one, placed, id(placed) in used
 
@@ -276,11 +267,14 @@ class _Finder:
         if placed.directive.is_guess and reached.transport is Transport.TLS:
             reached = reached.over(Transport.UNDECIDED)
         fixed = _fixed_name(block, module, placed)
+        given = placed.conditions
+        verify = block.scope.effective(module.verify, given)
         loads_bundle = reached.transport is Transport.TLS or (module.tls_flag is None and "$" in argument)
         return Connection(
             module=module,
             block=block,
             placed=placed,
+            given=given,
             targets=reached.targets,
             transport=reached.transport,
             loads_bundle=loads_bundle and not placed.directive.is_guess,
@@ -288,6 +282,9 @@ class _Finder:
             groups=reached.groups,
             names=reached.names if fixed is None else self.names_in(fixed.directive.args[0], block),
             fixed_name=fixed,
+            verify=verify,
+            trusted_certificate=block.scope.effective(module.trusted_certificate, given),
+            verification=flag(verify),
         )
 
     def reached(self, module: Module, argument: str, block: Block) -> _Reached:

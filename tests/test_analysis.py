@@ -59,7 +59,7 @@ def test_files_are_found_by_what_they_hold(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "app.py", "x.min.js", "Cargo.lock", "Dockerfile", "x.html", "x.t"])
 def test_documentation_programs_and_lock_files_are_left_out(tmp_path: Path, name: str) -> None:
-    assert scan(tmp_path, {name: BAD}) == Analysis((), (), (), (), ())
+    assert scan(tmp_path, {name: BAD}) == Analysis((), (), (), ())
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_documentation_programs_and_lock_files_are_left_out(tmp_path: Path, name
     ],
 )
 def test_other_formats_are_not_nginx(tmp_path: Path, text: str) -> None:
-    assert scan(tmp_path, {"some.conf": text}) == Analysis((), (), (), (), ())
+    assert scan(tmp_path, {"some.conf": text}) == Analysis((), (), (), ())
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_broken_main_file_is_named_although_it_only_includes(tmp_path: Path) -
 
 def test_prose_about_nginx_is_no_parsing_error(tmp_path: Path) -> None:
     text = "To pass requests on, write\n    proxy_pass https://x;\nin a location"
-    assert scan(tmp_path, {"INSTALL": text, "notes.txt": text}) == Analysis((), (), (), (), ())
+    assert scan(tmp_path, {"INSTALL": text, "notes.txt": text}) == Analysis((), (), (), ())
 
 
 def test_explicit_files_that_cannot_be_scanned_are_named(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_explicit_files_that_cannot_be_scanned_are_named(tmp_path: Path) -> None
 
 
 def test_an_empty_directory_has_nothing(tmp_path: Path) -> None:
-    assert analyse(str(tmp_path)) == Analysis((), (), (), (), ())
+    assert analyse(str(tmp_path)) == Analysis((), (), (), ())
 
 
 def test_a_directory_that_is_not_there_has_nothing(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_patterns_are_those_of_glob(tmp_path: Path, pattern: str, matched: str) 
     names = ["x.aonf", "x.conf", "yy", "xy", "*.x", "y.x"]
     tree = {f"c/{name}": f"location /{number} {{ proxy_pass http://a; }}" for number, name in enumerate(names)}
     write(tmp_path, {**tree, "nginx.conf": f"http {{ server {{ include {pattern}; }} }}"})
-    reached = {Path(path).name for path, _ in analyse(None, [str(tmp_path / "nginx.conf")]).resources}
+    reached = {Path(path).name for path, _ in analyse(None, [str(tmp_path / "nginx.conf")]).resources()}
     assert reached - {"nginx.conf"} == ({matched} if matched else set())
 
 

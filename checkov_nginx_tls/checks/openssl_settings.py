@@ -85,10 +85,14 @@ def judge_settings(
 
 
 class _Inspected(NamedTuple):
-    """The settings that renderings of a template make, and what is wrong with each; none where that is too much."""
+    """The settings that renderings of a template make, and what is wrong with each; none where that is too much.
+
+    ``is_sound`` says that nothing is wrong with any.
+    """
 
     settings: tuple[Settings, ...]
     faults: tuple[Sequence[Fault] | None, ...]
+    is_sound: bool
 
 
 class Inspector:
@@ -111,20 +115,22 @@ class Inspector:
         """
         certain = connection.transport is Transport.TLS
         keys = (f"{connection.module.ssl_prefix}_{key}",)
-        inspected = self.in_effect(connection).faults
-        known = [faults for faults in inspected if faults is not None]
-        if certain and known and len(known) == len(inspected) and all(known):
+        inspected = self.in_effect(connection)
+        if inspected.is_sound:
+            if certain:
+                yield Judgement(CheckResult.PASSED, connection.placed, connection, keys)
+            return
+        known = [faults for faults in inspected.faults if faults is not None]
+        if certain and known and len(known) == len(inspected.faults) and all(known):
             for fault in {id(fault.placed): fault for faults in known for fault in faults}.values():
                 name = fault.placed.directive.name
                 yield Judgement(CheckResult.FAILED, fault.placed, connection, (name,), fault)
-        elif any(known) or len(known) < len(inspected) or not inspected:
+        else:
             yield Judgement(CheckResult.UNKNOWN, connection.placed, connection, keys)
-        elif certain:
-            yield Judgement(CheckResult.PASSED, connection.placed, connection, keys)
 
     def in_effect(self, connection: Connection) -> _Inspected:
         """What is in effect for a connection."""
-        return self.look_at(connection.block.scope, connection.module.ssl_prefix, connection.placed.conditions)
+        return self.look_at(connection.block.scope, connection.module.ssl_prefix, connection.given)
 
     def look_at(self, block: Block, prefix: str, given: Sequence[Case]) -> _Inspected:
         """What is in effect in a block for one module where the given cases of templates hold."""
@@ -137,7 +143,9 @@ class Inspector:
         if key not in self._inspected:
             renderings = _renderings(self._arms_in(prefix, source), relevant) if source is not None else [()]
             settings = tuple(self._settings(source, prefix, rendering) for rendering in renderings)
-            self._inspected[key] = _Inspected(settings, tuple(map(self._inspect, settings)))
+            faults = tuple(map(self._inspect, settings))
+            is_sound = bool(faults) and all(found is not None and not found for found in faults)
+            self._inspected[key] = _Inspected(settings, faults, is_sound)
         return self._inspected[key]
 
     def _arms_in(self, prefix: str, block: Block) -> dict[str, Case]:

@@ -108,11 +108,13 @@ class DeployedFiles:
         """A file at hand that is named like a path; one further away belongs to something else more often than not."""
         directory = os.path.dirname(includer)
         like = self._tree.files_like.ending(wanted)
+        if not like:
+            return []
         similar = {path: Reason.SUFFIX for places in like[:-1] for path in places.near(directory)}
         for above in (directory, *around(directory)):
             for path in self._tree.files_in(above, wanted[-1]).values():
                 similar.setdefault(path, Reason.NAME)
-        for path in like[0].far(directory) if like else ():
+        for path in like[0].far(directory):
             if _role_of(path) == _role_of(includer) != "":
                 similar.setdefault(path, Reason.NAME)
         similar.pop(includer, None)

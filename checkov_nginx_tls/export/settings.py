@@ -65,7 +65,7 @@ class Settings:
         names = {name for level in block.inheritance() for name in self._names_in(level, f"{module.ssl_prefix}_")}
         names.update(filter(None, [module.tls_flag, module.trusted_certificate]))
         found = [
-            lists[name]._replace(name=name) if name in lists else _single(block, name, connection.placed.conditions)
+            lists[name]._replace(name=name) if name in lists else _single(block, name, connection.given)
             for name in sorted(names)
         ]
         if hidden:

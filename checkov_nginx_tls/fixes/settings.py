@@ -61,7 +61,7 @@ class InEffect:
         """The directives one of which is in effect for a setting of a connection; None stands for none."""
         name = full_name(connection, setting)
         if not self._renamed:
-            return connection.block.scope.possible(name, connection.placed.conditions).directives
+            return connection.block.scope.possible(name, connection.given).directives
         for block in connection.block.scope.inheritance():
             own = self.own(block, name)
             if any(placed.conditions for placed in own):
@@ -79,7 +79,7 @@ def full_name(connection: Connection, setting: str) -> str:
 
 def commands_of(connection: Connection) -> list[Placed]:
     """The commands that nginx hands to OpenSSL for a connection."""
-    return connection.block.scope.effective_all(full_name(connection, "conf_command"), connection.placed.conditions)
+    return connection.block.scope.effective_all(full_name(connection, "conf_command"), connection.given)
 
 
 def anchor_of(connection: Connection) -> Placed:
@@ -183,14 +183,14 @@ class Plan:
         scope, anchor = connection.block.scope, anchor_of(connection)
         own = self._in_the_way(scope, name, anchor.conditions)
         if own:
-            if len(own) > 1 or not always_holds([own[0].conditions], connection.placed.conditions):
+            if len(own) > 1 or not always_holds([own[0].conditions], connection.given):
                 raise Unmendable(f"a template decides on {name} ({own[0].directive.place})")
             self._replace(own[0].directive, setting, value)
             return
         if self._inherits(connection, name, value):
             return
         for conditions, planned in self._planned.get((scope, name), ()):
-            if always_holds([conditions], connection.placed.conditions) and planned == value:
+            if always_holds([conditions], connection.given) and planned == value:
                 return
             if may_hold(conditions, anchor.conditions):
                 raise Unmendable(

@@ -87,13 +87,13 @@ def _uses(directive: Directive, connection: Connection) -> bool:
     """Whether a setting may be in effect for a connection that speaks TLS, or for which nginx loads a bundle."""
     if connection.transport is Transport.PLAINTEXT and not connection.loads_bundle:
         return False
-    possible = connection.block.scope.possible(directive.name, connection.placed.conditions).directives
+    possible = connection.block.scope.possible(directive.name, connection.given).directives
     return any(placed is not None and placed.directive is directive for placed in possible)
 
 
 def _needs(case: Case, connection: Connection, old: str, settings: InEffect) -> Mapping[str, str]:
     """What a connection lacks besides what is renamed for it; what the other module's directives say counts for it."""
-    scope, given = connection.block.scope, connection.placed.conditions
+    scope, given = connection.block.scope, connection.given
     bundle = bundle_of(scope.effective(f"{old}_trusted_certificate", given))
     if isinstance(bundle, Templated):
         raise Unmendable(
@@ -115,7 +115,7 @@ def _switched_on(case: Case) -> Draft:
     changed: dict[Connection, Connection] = {}
     for one in case.connections:
         switch = one.module.tls_flag or ""
-        for placed in one.block.scope.possible(switch, one.placed.conditions).directives:
+        for placed in one.block.scope.possible(switch, one.given).directives:
             if placed is not None:
                 raise Unmendable(
                     f"{switch} is off at {placed.directive.place}: say on there, or remove the TLS settings"

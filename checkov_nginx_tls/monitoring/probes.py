@@ -192,7 +192,7 @@ def _is_verified(connection: Connection) -> bool:
 
 
 def _refuse_proxy_protocol(connection: Connection) -> None:
-    placed = connection.block.scope.effective("proxy_protocol", connection.placed.conditions)
+    placed = connection.block.scope.effective("proxy_protocol", connection.given)
     if connection.module.family == "stream" and flag(placed) is not Flag.OFF and placed is not None:
         raise Unprobed("nginx sends a PROXY protocol header before TLS begins, and the exporter cannot")
 
@@ -254,7 +254,7 @@ def _listed(connection: Connection, setting: str) -> list[Placed]:
 
     nginx takes them from the nearest level that has any.
     """
-    name, given = f"{connection.module.ssl_prefix}_{setting}", connection.placed.conditions
+    name, given = f"{connection.module.ssl_prefix}_{setting}", connection.given
     found: list[Placed] = []
     for block in connection.block.scope.inheritance():
         found += [placed for placed in block.own(name) if may_hold(placed.conditions, given)]
@@ -265,7 +265,7 @@ def _listed(connection: Connection, setting: str) -> list[Placed]:
 
 def _is_open(connection: Connection, placed: Placed) -> bool:
     """Whether a template decides if a directive is there, or what it says."""
-    conditions = set(placed.conditions) - set(connection.placed.conditions)
+    conditions = set(placed.conditions) - set(connection.given)
     return bool(conditions) or any(isinstance(value, Templated) for value in placed.directive.args)
 
 
