@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
-from checkov_nginx_tls.deployments import DeployedFiles, Deployment, deployments, may_tell_deployments
+from checkov_nginx_tls.deployments import DeployedFiles, Deployment, deployments
 from checkov_nginx_tls.discovery import discover, is_worth_a_problem, opens_connections
-from checkov_nginx_tls.files import NO_CONTENTS, Problem, ScannedFiles, Unreadable, keep_all, read
+from checkov_nginx_tls.files import NO_CONTENTS, Problem, ScannedFiles, keep_all
 from checkov_nginx_tls.includes import IncludeResolver, NoIncludes, search_directories
 from checkov_nginx_tls.model import MAIN, Configuration, assemble, context_of
 from checkov_nginx_tls.syntax import decode
@@ -74,7 +73,7 @@ class Tree:
             self._scanned.preload(candidate)
         self._resolvers = _Resolvers(
             self._scanned,
-            DeployedFiles(found.names, lambda: _deployments(found, contents), os.path.realpath(root or os.sep)),
+            DeployedFiles(found.names, lambda: _deployments(found), os.path.realpath(root or os.sep)),
         )
         including = [candidate for candidate in found.candidates if _INCLUDE in candidate.data]
         for candidate in including:
@@ -141,13 +140,9 @@ def _unjudged(configurations: Sequence[Configuration]) -> Iterable[ParsedFile]:
     return [file for name, file in files.items() if name not in judged]
 
 
-def _deployments(found: Discovery, contents: Mapping[str, bytes]) -> tuple[Deployment, ...]:
+def _deployments(found: Discovery) -> tuple[Deployment, ...]:
     """What the files of the scan, and the places of what is embedded in them, say about where files end up."""
-    texts: dict[str, str] = {}
-    for path in found.names:
-        if may_tell_deployments(os.path.basename(path)):
-            with suppress(Unreadable):
-                texts[path] = decode(read(path, contents))
+    texts = {path: decode(data) for path, data in found.manifests.items()}
     files_by_directory = {os.path.dirname(path): path for path in found.names}
     directories = {one for path in files_by_directory.values() for one in search_directories(path, os.sep)}
     names = {*found.names, *directories}

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from checkov_nginx_tls.deployments import may_tell_deployments
 from checkov_nginx_tls.embedded import embedded_regions, may_embed
 from checkov_nginx_tls.files import NO_CONTENTS, Problem, TooLarge, Unreadable, keep_all, read, walk
 from checkov_nginx_tls.formats.file_names import Format, format_of
@@ -85,10 +86,12 @@ class Candidate:
 class Discovery:
     """Candidates in a stable order, files that could not be read, and messages about what was left out.
 
-    ``names`` are the real paths of all files that the path filter let through, whatever they hold.
+    ``names`` are the real paths of all files that the path filter let through, whatever they hold. ``manifests`` are
+    the bytes of those that may say where on the target machine others end up.
     """
 
     names: tuple[str, ...]
+    manifests: Mapping[str, bytes]
     candidates: tuple[Candidate, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
@@ -119,12 +122,19 @@ def discover(
         else:
             reason = "the file is a directory" if os.path.isdir(file) else "the file does not exist"
             found.problems.append(Problem(os.path.abspath(file), 1, reason))
-    return Discovery(tuple(found.seen), tuple(found.candidates), tuple(found.problems), tuple(found.warnings()))
+    return Discovery(
+        names=tuple(found.seen),
+        manifests=found.manifests,
+        candidates=tuple(found.candidates),
+        problems=tuple(found.problems),
+        warnings=tuple(found.warnings()),
+    )
 
 
 class _Found:
     def __init__(self, contents: Mapping[str, bytes]) -> None:
         self._contents = contents
+        self.manifests: dict[str, bytes] = {}
         self.candidates: list[Candidate] = []
         self.problems: list[Problem] = []
         self.too_large: list[str] = []
@@ -135,7 +145,11 @@ class _Found:
             return
         self.seen[path] = None
         data = None if left_out else self._read(path)
-        if data is not None and (may_matter(data) or name == "nginx.conf"):
+        if data is None:
+            return
+        if may_tell_deployments(name, data):
+            self.manifests[path] = data
+        if may_matter(data) or name == "nginx.conf":
             self._take(path, name, data)
 
     def take_given(self, path: str, data: bytes) -> None:

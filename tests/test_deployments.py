@@ -328,9 +328,9 @@ def test_salt_states(states: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("name", ["Dockerfile", "x.Dockerfile", "c.yml", "c.yaml", "c.yml.j2", "c.yaml.tpl", "x.sls"])
 def test_files_that_tell_deployments(name: str) -> None:
-    assert may_tell_deployments(name)
-    assert not may_tell_deployments(f"{name}.conf") or "ockerfile" in name
-    assert not may_tell_deployments(f"a{name}x".replace(".", "_"))
+    assert may_tell_deployments(name, b"src dest")
+    assert not may_tell_deployments(f"{name}.conf", b"src dest") or "ockerfile" in name
+    assert not may_tell_deployments(f"a{name}x".replace(".", "_"), b"src dest")
 
 
 COPY = {"Dockerfile": "FROM nginx\nCOPY web /etc/nginx\nCOPY extra/tls.conf /etc/nginx/snippets/\n"}

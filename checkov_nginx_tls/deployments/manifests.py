@@ -20,20 +20,20 @@ _SIZE_LIMIT: Final = 2_000_000
 """Characters beyond which a text is left out; people write no such manifests."""
 
 _SIGNS: Final = (
-    ("services", "volumes"),
-    ("services", "build"),
-    ("services", "file"),
-    ("ConfigMap", "data"),
-    ("configMap", "volumeMounts"),
-    ("configMapGenerator", "files"),
-    ("src", "dest"),
-    ("file.", "salt://"),
+    (b"services", b"volumes"),
+    (b"services", b"build"),
+    (b"services", b"file"),
+    (b"ConfigMap", b"data"),
+    (b"configMap", b"volumeMounts"),
+    (b"configMapGenerator", b"files"),
+    (b"src", b"dest"),
+    (b"file.", b"salt://"),
 )
 
 
-def may_say_something(text: str) -> bool:
-    """Whether words are in a text without which it says nothing: a cheap question."""
-    return len(text) <= _SIZE_LIMIT and any(all(sign in text for sign in signs) for signs in _SIGNS)
+def may_say_something(data: bytes) -> bool:
+    """Whether words are in the bytes without which they say nothing: a cheap question."""
+    return len(data) <= _SIZE_LIMIT and any(first in data and second in data for first, second in _SIGNS)
 
 
 class Manifest:

@@ -25,13 +25,14 @@ _STEP_LIMIT: Final = 20_000
 _CONTEXT_LIMIT: Final = 8
 
 
-def may_tell_deployments(name: str) -> bool:
-    """Whether a file is named like those whose texts ``deployments`` reads."""
-    return format_of(name) in (Format.DOCKERFILE, Format.YAML)
+def may_tell_deployments(name: str, data: bytes) -> bool:
+    """Whether ``deployments`` has to read a file with this name that holds these bytes: a cheap question."""
+    kind = format_of(name)
+    return kind is Format.DOCKERFILE or (kind is Format.YAML and may_say_something(data))
 
 
 def deployments(texts: Mapping[str, str], exists: Exists) -> tuple[Deployment, ...]:
-    """What texts, by their absolute paths, say about where files end up.
+    """What texts, by their absolute paths, say about where files end up: see ``may_tell_deployments``.
 
     ``exists`` says whether an absolute path is a file or a directory of the tree.
     """
@@ -39,7 +40,7 @@ def deployments(texts: Mapping[str, str], exists: Exists) -> tuple[Deployment, .
     contexts: dict[str, dict[str, None]] = {}
     pods = Pods(exists)
     for path in sorted(texts):
-        if format_of(path) is Format.YAML and may_say_something(texts[path]):
+        if format_of(path) is Format.YAML:
             manifest = Manifest(path, texts[path], exists)
             said += filter(_is_whole, islice(chain(from_compose(manifest), from_playbook(manifest)), _STEP_LIMIT))
             pods.read(manifest)
