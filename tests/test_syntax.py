@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import crossplane
 import pytest
@@ -87,6 +87,31 @@ STATEMENTS = st.recursive(
 def test_tokens_are_those_of_crossplane(text: str) -> None:
     text += "\n"
     assert our_tokens(text) == crossplane_tokens(text)
+
+
+def crossplane_directives(statements: list[dict[str, Any]]) -> list[object]:
+    return [
+        (one["directive"], tuple(one["args"]), crossplane_directives(one["block"]) if "block" in one else None)
+        for one in statements
+        if one["directive"] != "#" or "comment" not in one
+    ]
+
+
+def our_directives(directives: Sequence[Directive]) -> list[object]:
+    return [(one.name, one.args, None if one.block is None else our_directives(one.block)) for one in directives]
+
+
+@settings(max_examples=300, deadline=None)
+@given(STATEMENTS)
+def test_directives_are_those_of_crossplane(text: str) -> None:
+    text += "\n"
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "x.conf")
+        path.write_bytes(text.encode())
+        payload = crossplane.parse(str(path), single=True, comments=False, check_ctx=False, check_args=False)
+    (config,) = payload["config"]
+    assert not config["errors"]
+    assert our_directives(parsed(text).directives) == crossplane_directives(config["parsed"])
 
 
 def flatten(directives: Sequence[Directive]) -> list[Directive]:
