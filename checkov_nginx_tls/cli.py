@@ -14,9 +14,10 @@ import shutil
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from checkov_nginx_tls import __version__
+from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
     from checkov_nginx_tls.checks.rule import Rule
@@ -106,13 +107,13 @@ def list_undecided(path: str) -> int:
     undecided = [outcome for outcome in analysis.outcomes if outcome.result is CheckResult.UNKNOWN]
     for outcome in undecided:
         place = os.path.relpath(outcome.path, base)
-        print(f"{place}:{outcome.start_line}: {outcome.check.id}: {outcome.resource}: {outcome.message}")
+        _print(f"{place}:{outcome.start_line}: {outcome.check.id}: {outcome.resource}: {outcome.message}")
     for problem in analysis.problems:
-        print(f"{os.path.relpath(problem.path, base)}:{problem.line}: not judged: {problem.reason}")
+        _print(f"{os.path.relpath(problem.path, base)}:{problem.line}: not judged: {problem.reason}")
     objects = list(undecided_objects(path, []) if os.path.isdir(path) else undecided_objects(None, [path]))
     for one in objects:
         place = os.path.relpath(os.path.realpath(one.path), base)
-        print(f"{place}:{one.line}: {one.check_id}: {one.title}: {one.message}")
+        _print(f"{place}:{one.line}: {one.check_id}: {one.title}: {one.message}")
     if not undecided and not analysis.problems and not objects:
         print("nothing is undecided")
     return 0
@@ -131,7 +132,7 @@ def monitor(options: argparse.Namespace) -> int:
     except (NoInput, OSError) as error:
         return _error(str(error))
     for problem in (*inputs.problems, *inputs.warnings):
-        print(f"{PROGRAM}: {problem}", file=sys.stderr)
+        _print(f"{PROGRAM}: {problem}", sys.stderr)
     found = plan(inputs.configurations, PathMap(options.path_map))
     if inputs.problems and not any(found):
         return _error("nothing could be read that has upstreams, so nothing is written")
@@ -140,7 +141,7 @@ def monitor(options: argparse.Namespace) -> int:
     except OSError as error:
         return _error(f"{error.filename or options.output}: {error.strerror or error}")
     for line in summary(found):
-        print(line)
+        _print(line)
     state = "stale" if options.fail_if_stale else "written"
     print(f"{state} in {options.output}: {', '.join(changed)}" if changed else f"{options.output} is up to date")
     if inputs.problems:
@@ -184,8 +185,13 @@ def export(options: argparse.Namespace) -> int:
     if not exported.documents and not exported.problems:
         exported.warnings.append("no outbound TLS connection of nginx found")
     for line in (*exported.warnings, *exported.problems):
-        print(f"{PROGRAM}: {line}", file=sys.stderr)
+        _print(f"{PROGRAM}: {line}", sys.stderr)
     return 2 if exported.problems else 0
+
+
+def _print(line: str, stream: TextIO | None = None) -> None:
+    """Print a line with texts of scanned files in it, without what a terminal would obey."""
+    print(printable(line), file=stream)
 
 
 def _standard_input() -> bytes:

@@ -151,6 +151,18 @@ def test_the_diff_is_coloured_on_a_terminal(
     assert "\x1b[" not in fix("a.conf").out
 
 
+def test_a_terminal_is_shown_nothing_that_it_obeys(
+    tmp_path: Path, fix: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.conf").write_text(PUBLIC + "# \x1b[2J\n")
+    assert "# \x1b[2J" in fix("a.conf").out
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = fix("a.conf").out
+    assert "\x1b" not in out
+    assert "# \\x1b[2J" in out
+
+
 def test_paths_are_relative_to_the_current_directory(tmp_path: Path, fix: Callable[..., Result]) -> None:
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "a.conf").write_text(PRIVATE)

@@ -9,6 +9,7 @@ import pytest
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.analysis import analyse
+from checkov_nginx_tls.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +104,22 @@ def test_hostile_files_take_nothing_with_them(tmp_path: Path) -> None:
     failed, problems = scan(tmp_path)
     assert failed == [f"good{number:02}.conf" for number in range(20)]
     assert {place.rpartition(":")[0] for place in problems} == {f"refused{number}.conf" for number in range(len(SMALL))}
+
+
+@pytest.mark.parametrize("command", ["lint", "explain --undecided", "export", "monitor --output out"])
+def test_nothing_that_a_terminal_obeys_is_printed(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "\x1b[1mx.conf").write_text(
+        'server { server_name "a\x1b[2m"; location "/\x1b[3m" { proxy_pass https://b.example.com; } '
+        'location "/\x1b[4m" { proxy_pass $x\x1b[5m; proxy_ssl_name "\x1b[6m"; } }'
+    )
+    (tmp_path / "\x1b[7m.conf").write_text('proxy_pass "\x1b[8m')
+    monkeypatch.chdir(tmp_path)
+    main([*command.split(), str(tmp_path)])
+    said = capsys.readouterr()
+    assert "x1b" in said.out + said.err
+    assert "\x1b" not in said.out + said.err
 
 
 def test_a_file_that_vanishes_is_named(tmp_path: Path) -> None:

@@ -514,7 +514,7 @@ def test_bytes_that_are_no_text_are_printed(tmp_path: Path) -> None:
     (tmp_path / "nginx.conf").write_bytes(http("location / { proxy_pass https://a\xff; }").encode("latin-1"))
     command = [sys.executable, "-m", "checkov_nginx_tls", "monitor", str(tmp_path), "--output", str(tmp_path / "out")]
     result = subprocess.run(command, check=True, capture_output=True)
-    assert rb"  nginx.conf:1: https://a\udcff: it is no host, with" in result.stdout
+    assert rb"  nginx.conf:1: https://a\xff: it is no host, with" in result.stdout
     assert json.loads((tmp_path / "out" / "left-out.json").read_bytes())[0]["target"] == "https://a\ufffd"
 
 

@@ -16,7 +16,7 @@ from checkov_nginx_tls.files import SIZE_LIMIT, keep_as_checkov
 from checkov_nginx_tls.fixes import MENDED, Refusal, Trust
 from checkov_nginx_tls.fixes.edits import is_writable
 from checkov_nginx_tls.fixes.mending import Mending, mend
-from checkov_nginx_tls.texts import printable
+from checkov_nginx_tls.texts import printable, printable_line
 
 if TYPE_CHECKING:
     import argparse
@@ -183,12 +183,14 @@ def _is_inside(path: str, directory: str) -> bool:
 
 
 def _show(mending: Mending) -> None:
-    """Print the diff."""
+    """Print the diff: byte for byte, but to a terminal, which is shown nothing that it would obey."""
     from checkov_nginx_tls.fixes.diffs import coloured, unified_diff
 
-    paint = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    is_terminal = sys.stdout.isatty()
+    paint = is_terminal and not os.environ.get("NO_COLOR")
     for path in sorted(mending.after):
-        lines = unified_diff(_name(path), mending.before[path], mending.after[path])
+        diff = unified_diff(_name(path), mending.before[path], mending.after[path])
+        lines = map(printable_line, diff) if is_terminal else diff
         text = "".join(coloured(line) if paint else line for line in lines)
         _print_bytes(text.encode("utf-8", "surrogateescape"))
 
