@@ -56,7 +56,8 @@ def scan(arguments: list[str]) -> int:
 
 def lint(options: argparse.Namespace) -> int:
     """Print what a scan finds, without Checkov's start; returns 0, 1 where there is something, or 2."""
-    from checkov_nginx_tls.lint import STANDARD_INPUT, run
+    from checkov_nginx_tls.inputs import STANDARD_INPUT
+    from checkov_nginx_tls.lint import run
 
     if options.stdin_filename is not None and STANDARD_INPUT not in options.paths:
         return _error("--stdin-filename needs the path -, which stands for the standard input")

@@ -3,22 +3,55 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov_nginx_tls.configurations import find_configurations
 from checkov_nginx_tls.files import keep_as_checkov
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from checkov_nginx_tls.configurations import Configurations
     from checkov_nginx_tls.model import Configuration
 
-STANDARD_INPUT: Final = "stdin"
-"""What messages call the file that came on standard input."""
+STANDARD_INPUT: Final = "-"
+"""The path that means standard input."""
 
-_DASH: Final = "-"
+STANDARD_INPUT_NAME: Final = "stdin"
+"""What messages call the file that came from there."""
+
+
+class Group(NamedTuple):
+    """Paths that are scanned together: a directory with files in it, or with the root None files that are in none."""
+
+    root: str | None
+    files: tuple[str, ...]
+
+
+def grouped(paths: Iterable[str]) -> list[Group]:
+    """Directories, each once however they are nested, and files, which are scanned with the directory they are in.
+
+    Whatever is no directory counts as a file, whether it exists or not. Directories are as somebody spelled them.
+    """
+    directories = {os.path.realpath(path): path for path in paths if os.path.isdir(path)}
+    outermost = {real: given for real, given in directories.items() if _around(real, directories) is None}
+    files: dict[str | None, list[str]] = {real: [] for real in outermost}
+    for path in paths:
+        if not os.path.isdir(path):
+            files.setdefault(_around(os.path.realpath(path), outermost), []).append(path)
+    return [Group(outermost[real] if real else None, tuple(dict.fromkeys(given))) for real, given in files.items()]
+
+
+def _around(path: str, directories: Iterable[str]) -> str | None:
+    """The one of some real paths of directories that a real path is in, itself left out."""
+    return next((one for one in directories if path.startswith(os.path.join(one, ""))), None)
+
+
+def text_alone(data: bytes) -> Configurations:
+    """The configurations in what came on standard input: a file alone, whose includes are not in sight."""
+    directory = os.path.join(os.path.realpath(os.curdir), "<stdin>")  # there is none of that name
+    path = os.path.join(directory, STANDARD_INPUT_NAME)
+    return find_configurations(None, [path], contents={path: data}, base=directory)
 
 
 class NoInput(Exception):
@@ -41,12 +74,12 @@ def read_inputs(paths: Sequence[str], standard_input: Callable[[], bytes]) -> In
     directory, or if nothing came on standard input.
     """
     for path in paths:
-        if path != _DASH and not os.path.exists(path):
+        if path != STANDARD_INPUT and not os.path.exists(path):
             raise NoInput(f"{path} does not exist")
-        if path != _DASH and not os.path.isfile(path) and not os.path.isdir(path):
+        if path != STANDARD_INPUT and not os.path.isfile(path) and not os.path.isdir(path):
             raise NoInput(f"{path} is neither a file nor a directory; what a program prints goes to standard input: -")
-    found = [_read_text(standard_input())] if _DASH in paths else []
-    found += [_inputs(one, os.path.relpath) for one in _read([path for path in paths if path != _DASH])]
+    found = [_read_text(standard_input())] if STANDARD_INPUT in paths else []
+    found += [_inputs(one, os.path.relpath) for one in _read([path for path in paths if path != STANDARD_INPUT])]
     return Inputs(
         configurations=tuple(configuration for one in found for configuration in one.configurations),
         problems=tuple(dict.fromkeys(problem for one in found for problem in one.problems)),
@@ -55,31 +88,18 @@ def read_inputs(paths: Sequence[str], standard_input: Callable[[], bytes]) -> In
 
 
 def _read(paths: Sequence[str]) -> Iterator[Configurations]:
-    real = dict.fromkeys(map(os.path.realpath, paths))
-    directories = [path for path in real if os.path.isdir(path)]
-    if not real:
+    if not paths:
         return
-    base = os.path.commonpath([path if path in directories else os.path.dirname(path) for path in real])
-    outermost = [path for path in directories if not any(_is_inside(path, other) for other in directories)]
-    for directory in outermost:
-        yield find_configurations(directory, keep=keep_as_checkov, base=base)
-    files = [path for path in real if path not in directories and not any(_is_inside(path, one) for one in outermost)]
-    if files:
-        yield find_configurations(None, files, keep_as_checkov, base=base)
-
-
-def _is_inside(path: str, directory: str) -> bool:
-    return path.startswith(os.path.join(directory, ""))
+    real = map(os.path.realpath, paths)
+    base = os.path.commonpath([path if os.path.isdir(path) else os.path.dirname(path) for path in real])
+    for group in grouped(paths):
+        yield find_configurations(group.root, group.files, keep_as_checkov, base=base)
 
 
 def _read_text(data: bytes) -> Inputs:
-    """The configuration in a text, which stands for a file alone in a directory."""
     if not data.strip():
         raise NoInput("nothing came on standard input")
-    with tempfile.TemporaryDirectory() as directory:
-        with open(os.path.join(directory, STANDARD_INPUT), "wb") as file:
-            file.write(data)
-        return _inputs(find_configurations(directory), os.path.basename)
+    return _inputs(text_alone(data), os.path.basename)
 
 
 def _inputs(found: Configurations, shown: Callable[[str], str]) -> Inputs:

@@ -17,20 +17,20 @@ from checkov.common.models.enums import CheckResult
 from checkov_nginx_tls import __version__, sarif
 from checkov_nginx_tls.files import keep_as_checkov, walk
 from checkov_nginx_tls.findings import findings
+from checkov_nginx_tls.inputs import STANDARD_INPUT, grouped
 from checkov_nginx_tls.places import Region
 from checkov_nginx_tls.repository_paths import RepositoryPaths
 from checkov_nginx_tls.shares import analyse_in_shares
 from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from checkov_nginx_tls.analysis import Analysis, UnusedSkip
     from checkov_nginx_tls.files import Problem
     from checkov_nginx_tls.findings import Finding
 
 PROGRAM: Final = "checkov-nginx-tls"
-STANDARD_INPUT: Final = "-"
 STANDARD_INPUT_NAME: Final = "<stdin>"
 """What messages call the standard input where nobody says which file it is."""
 
@@ -97,11 +97,8 @@ def lint(paths: Sequence[str], contents: Mapping[str, bytes], *, with_fixes: boo
     A directory is judged as ``scan -d`` does it, with what else is given that is in it; files that are in none are
     judged together, as ``scan -f`` does.
     """
-    directories = {os.path.realpath(path) for path in paths if os.path.isdir(path)}
-    files: dict[str | None, list[str]] = {one: [] for one in sorted(directories) if _around(one, directories) is None}
-    for path in (*(os.path.abspath(path) for path in paths if not os.path.isdir(path)), *contents):
-        files.setdefault(_around(os.path.realpath(path), files), []).append(path)
-    parts = [part for root, given in files.items() for part in _judged(root, given, contents, with_fixes=with_fixes)]
+    groups = grouped([*paths, *contents])
+    parts = [part for group in groups for part in _judged(*group, contents, with_fixes=with_fixes)]
     remarks = dict.fromkeys(remark for part in parts for remark in part.remarks)
     unused_skips = sorted(skip for part in parts for skip in part.unused_skips)
     return Linted(
@@ -110,11 +107,6 @@ def lint(paths: Sequence[str], contents: Mapping[str, bytes], *, with_fixes: boo
         warnings=(*remarks, *(skip.text for skip in unused_skips)),
         undecided=sum(part.undecided for part in parts),
     )
-
-
-def _around(path: str, directories: Iterable[str | None]) -> str | None:
-    """The first of some directories that a real path is in, itself left out."""
-    return next((one for one in directories if one is not None and path.startswith(one.rstrip(os.sep) + os.sep)), None)
 
 
 def _judged(root: str | None, files: Sequence[str], contents: Mapping[str, bytes], *, with_fixes: bool) -> list[_Part]:

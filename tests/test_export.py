@@ -495,8 +495,8 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_printed(
     assert code == 2
     assert [one["file"] for one in json.loads(out)] == ["a.conf"]
     assert err == [
-        'checkov-nginx-tls: nginx/b.conf:1: unexpected end of file, expecting "}" for "location" of line 1',
         "checkov-nginx-tls: gone: there is no such file or directory",
+        'checkov-nginx-tls: nginx/b.conf:1: unexpected end of file, expecting "}" for "location" of line 1',
         'checkov-nginx-tls: c.conf:1: "proxy_pass" directive is not allowed here',
     ]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from typing import TYPE_CHECKING, Callable, Final, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from checkov_nginx_tls.configurations import find_configurations
 from checkov_nginx_tls.export.documents import documents
 from checkov_nginx_tls.files import SIZE_LIMIT, keep_as_checkov
+from checkov_nginx_tls.inputs import STANDARD_INPUT, grouped, text_alone
 from checkov_nginx_tls.refusals import refusals
 from checkov_nginx_tls.texts import printable
 
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 
     from checkov_nginx_tls.configurations import Configurations
     from checkov_nginx_tls.export.values import Json
-
-STANDARD_INPUT: Final = "-"
-"""The PATH that means standard input."""
-
-_STANDARD_INPUT_FILE: Final = "stdin"
-"""What documents and messages call the file that came from there."""
 
 
 class Exported(NamedTuple):
@@ -43,18 +37,12 @@ def read_documents(paths: Sequence[str], standard_input: Callable[[], bytes]) ->
     others back.
     """
     exported = Exported([], [], [])
-    files: list[str] = []
-    for path in dict.fromkeys(paths):
-        if path == STANDARD_INPUT:
-            _add_standard_input(exported, standard_input())
-        elif os.path.isdir(path):
-            _add(exported, find_configurations(path, keep=keep_as_checkov), path)
-        elif (problem := _unfit(path)) is not None:
-            exported.problems.append(printable(f"{path}: {problem}"))
-        else:
-            files.append(path)
-    if files:
-        _add(exported, find_configurations(None, files, keep_as_checkov), os.curdir)
+    unfit = {path: _unfit(path) for path in paths if path != STANDARD_INPUT and not os.path.isdir(path)}
+    exported.problems.extend(printable(f"{path}: {problem}") for path, problem in unfit.items() if problem is not None)
+    if STANDARD_INPUT in paths:
+        _add_standard_input(exported, standard_input())
+    for group in grouped([path for path in paths if path != STANDARD_INPUT and unfit.get(path) is None]):
+        _add(exported, find_configurations(group.root, group.files, keep_as_checkov), group.root or os.curdir)
     return exported
 
 
@@ -77,10 +65,7 @@ def _add_standard_input(exported: Exported, data: bytes) -> None:
     if problem is not None:
         exported.problems.append(f"standard input: {problem}")
         return
-    with tempfile.TemporaryDirectory() as directory:
-        with open(os.path.join(directory, _STANDARD_INPUT_FILE), "wb") as file:
-            file.write(data)
-        _add(exported, find_configurations(directory), os.curdir, directory)
+    _add(exported, text_alone(data), os.curdir, "<stdin>")
 
 
 def _add(exported: Exported, found: Configurations, root: str, base: str | None = None) -> None:

@@ -16,17 +16,17 @@ from checkov_nginx_tls.files import SIZE_LIMIT, keep_as_checkov
 from checkov_nginx_tls.fixes import MENDED, Refusal, Trust
 from checkov_nginx_tls.fixes.edits import is_writable
 from checkov_nginx_tls.fixes.mending import Mending, mend
+from checkov_nginx_tls.inputs import STANDARD_INPUT, grouped
 from checkov_nginx_tls.texts import printable, printable_line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from checkov_nginx_tls.analysis import Analysis
     from checkov_nginx_tls.fixes.mending import Scan
 
-STDIN: Final = "-"
 NOTHING, CHANGES, NOT_ALL = 0, 1, 2
 """The exit codes: nothing to change, changes shown or made, something could not be mended or read."""
 
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         paths, names = _paths_and_checks(options.path, options.check, has_name=options.stdin_filename is not None)
         is_wanted = _selection(names)
         trust = Trust(_bundle("--ca", options.ca), _bundle("--system-ca", options.system_ca))
-        if paths == [STDIN]:
+        if paths == [STANDARD_INPUT]:
             return _run_on_stdin(trust, is_wanted, options.stdin_filename, write=options.write)
         return _run_on_files(paths, trust, is_wanted, write=options.write)
     except _Usage as error:
@@ -62,13 +62,13 @@ def _paths_and_checks(
     """The paths, and the names of checks; what follows those and does not look like one is a path."""
     texts = [group[0] for group in checks] + [word for group in checks for word in group[1:] if _CHECK.match(word)]
     names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
-    if has_name and words != [STDIN]:
+    if has_name and words != [STANDARD_INPUT]:
         raise _Usage("--stdin-filename needs the path -, which stands for the standard input")
     paths = [*words, *(word for group in checks for word in group[1:] if not _CHECK.match(word))] or [os.curdir]
-    if STDIN in paths and len(paths) > 1:
+    if STANDARD_INPUT in paths and len(paths) > 1:
         raise _Usage("standard input (-) is read alone: leave the other paths out")
     for path in paths:
-        if path != STDIN and not os.path.exists(path):
+        if path != STANDARD_INPUT and not os.path.exists(path):
             raise _Usage(f"{path} does not exist")
     return paths, names
 
@@ -123,16 +123,10 @@ def _scan_of(root: str | None, files: Sequence[str]) -> Scan:
 
 
 def _run_on_files(paths: Sequence[str], trust: Trust, is_wanted: Callable[[str], bool], *, write: bool) -> int:
-    directories = _outermost(os.path.realpath(path) for path in paths if os.path.isdir(path))
-    files = dict.fromkeys(os.path.realpath(path) for path in paths if not os.path.isdir(path))
-    outside = [path for path in files if not any(_is_inside(path, directory) for directory in directories)]
     mendings = []
-    for one in directories:
-        inside = [path for path in files if _is_inside(path, one)]  # some that are left out unless they are named
-        mendings.append(mend(_scan_of(one, inside), replace(trust, roots=(one,)), is_wanted))
-    if outside:
-        roots = tuple(dict.fromkeys(map(os.path.dirname, outside)))
-        mendings.append(mend(_scan_of(None, outside), replace(trust, roots=roots), is_wanted))
+    for root, files in grouped(paths):
+        roots = (os.path.realpath(root),) if root is not None else tuple(dict.fromkeys(map(_directory, files)))
+        mendings.append(mend(_scan_of(root, files), replace(trust, roots=roots), is_wanted))
     unwritten: set[str] = set()
     for mending in mendings:
         if write:
@@ -169,14 +163,8 @@ def _run_on_stdin(trust: Trust, is_wanted: Callable[[str], bool], filename: str 
     return CHANGES if mending.after else NOTHING
 
 
-def _outermost(directories: Iterable[str]) -> list[str]:
-    """The directories that lie in no other one of them."""
-    distinct = list(dict.fromkeys(directories))
-    return [one for one in distinct if not any(_is_inside(one, other) for other in distinct if other != one)]
-
-
-def _is_inside(path: str, directory: str) -> bool:
-    return path.startswith(directory.rstrip(os.sep) + os.sep)
+def _directory(path: str) -> str:
+    return os.path.dirname(os.path.realpath(path))
 
 
 # -------------------------------------------------------------------------------------------------- what comes of it

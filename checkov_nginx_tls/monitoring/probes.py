@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from checkov_nginx_tls.inputs import STANDARD_INPUT
+from checkov_nginx_tls.inputs import STANDARD_INPUT_NAME
 from checkov_nginx_tls.model import ancestors, may_hold
 from checkov_nginx_tls.monitoring.peers import Unprobed, fixed, peers
 from checkov_nginx_tls.protocol_versions import VERSIONS, admitted_versions
@@ -335,4 +335,4 @@ def _line(configuration: Configuration, connection: Connection) -> int:
 
 def _is_piped(source: Source) -> bool:
     """Whether it is one of the files that nginx -T prints, on standard input."""
-    return source.name == STANDARD_INPUT and source.key.startswith("/")
+    return source.name == STANDARD_INPUT_NAME and source.key.startswith("/")
