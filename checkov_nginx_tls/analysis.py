@@ -258,7 +258,7 @@ def analyse(
 def analysed(
     found: Configurations, should_run: ShouldRun, on_progress: OnProgress, *, with_passes: bool = True
 ) -> Analysis:
-    """Judge configurations; see ``analyse`` for the other arguments. Without passes, these have no outcomes."""
+    """Judge configurations; see ``analyse`` for the other arguments. Without passes, ours have no outcomes."""
     total = len(found.configurations)
     judge = _Judge(found.configurations, should_run, with_passes=with_passes)
     for number, configuration in enumerate(found.configurations):

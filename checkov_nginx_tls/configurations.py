@@ -75,14 +75,15 @@ class Tree:
             self._scanned,
             DeployedFiles(found.names, lambda: _deployments(found), os.path.realpath(root or os.sep)),
         )
-        including = [candidate for candidate in found.candidates if _INCLUDE in candidate.data]
-        for candidate in including:
-            file = self._scanned.load(candidate.id)
-            if not isinstance(file, Problem):
-                _includes_of(file, self._resolvers.of(file))
-        self.alone = tuple(one for one in found.candidates if not self._scanned.is_loaded(one.id))
-        together = self.configurations_of([one for one in found.candidates if self._scanned.is_loaded(one.id)])
+        looked_at: list[Candidate] = []
+        joined = [candidate for candidate in found.candidates if _INCLUDE in candidate.data]
+        together = self.configurations_of(joined)
+        while len(joined) > len(looked_at):  # they load what they include
+            looked_at = joined
+            joined = [candidate for candidate in found.candidates if self._scanned.is_loaded(candidate.id)]
+            together = self.configurations_of(joined) if len(joined) > len(looked_at) else together
         self.together = replace(together, problems=(*found.problems, *together.problems), warnings=found.warnings)
+        self.alone = tuple(one for one in found.candidates if not self._scanned.is_loaded(one.id))
 
     def configurations_of(self, candidates: Sequence[Candidate]) -> Configurations:
         """The configurations of some of the files that stand alone."""

@@ -571,3 +571,13 @@ def test_what_is_left_of_an_analysis_is_collected(tmp_path: Path) -> None:
     write(tmp_path, {"nginx.conf": f"events {{}} http {{ server {{ location / {{ {BAD} }} }} }}"})
     built = [weakref.ref(analyse(str(tmp_path)).judged[0].configuration.root) for _ in range(100)]
     assert sum(block() is not None for block in built) < 50
+
+
+def test_what_a_nested_include_reads_relative_to_the_main_file_is_judged_in_there_only(tmp_path: Path) -> None:
+    tree = {
+        "nginx.conf": "events {} http { server { proxy_ssl_verify on; proxy_ssl_trusted_certificate a; "
+        "include sites/deep/er/x.conf; } }",
+        "sites/deep/er/x.conf": "location / { include sites/other/pass.part; }",
+        "sites/other/pass.part": "proxy_pass https://backend.example.com; proxy_ssl_server_name on;\n",
+    }
+    assert results(scan(tmp_path, tree), tmp_path) == []
