@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from typing import TYPE_CHECKING, Callable, Final, TypeVar
 
 from checkov_nginx_tls.analysis import analysed, no_progress, run_all
@@ -11,7 +12,7 @@ from checkov_nginx_tls.configurations import Tree
 from checkov_nginx_tls.files import NO_CONTENTS, keep_all
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from checkov_nginx_tls.analysis import Analysis, OnProgress, ShouldRun
     from checkov_nginx_tls.discovery import Candidate
@@ -65,7 +66,8 @@ def _workers() -> int:
 
     if parallel_runner.type != ParallelizationType.FORK or multiprocessing.current_process().daemon:
         return 1
-    return max(1, int(parallel_runner.workers_number))
+    number = os.environ.get("CHECKOV_WORKERS_NUMBER", "")  # older Checkovs do not know it
+    return max(1, int(number) if number.isdecimal() else int(parallel_runner.workers_number))
 
 
 def _shares(candidates: Sequence[Candidate], count: int) -> list[list[Candidate]]:
@@ -84,9 +86,11 @@ def _run(analyse_share: Callable[[int], tuple[int, T]], count: int, on_progress:
     from checkov.common.parallelizer.parallel_runner import parallel_runner
 
     results: dict[int, T] = {}
-    for number, result in parallel_runner.run_function(analyse_share, list(range(count)), group_size=1):
-        results[number] = result
-        on_progress(len(results), count, "")
+    answers: Iterable[tuple[int, T] | None] = parallel_runner.run_function(analyse_share, [*range(count)], group_size=1)
+    for answer in answers:
+        if answer is not None:  # what older Checkovs make of an exception
+            results[answer[0]] = answer[1]
+            on_progress(len(results), count, "")
     for number in range(count):
         if number not in results:
             results[number] = analyse_share(number)[1]

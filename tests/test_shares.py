@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 from pathlib import Path
@@ -95,6 +96,11 @@ def test_few_files_are_not_shared(tree: Path, monkeypatch: pytest.MonkeyPatch) -
     assert analyse_in_shares(str(tree), [], lambda _analysis: os.getpid()) == [os.getpid()]
 
 
+def _waits_for_the_dead() -> bool:
+    return "child_conn.close()" not in inspect.getsource(type(parallel_runner)._run_function_multiprocess_fork)
+
+
+@pytest.mark.skipif(_waits_for_the_dead(), reason="this version of Checkov waits for a killed process for ever")
 def test_what_a_killed_process_owes_is_not_lost(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_workers(monkeypatch, "fork", 3)
     parent = os.getpid()
@@ -107,3 +113,13 @@ def test_what_a_killed_process_owes_is_not_lost(tree: Path, monkeypatch: pytest.
 
     found = [path for paths in analyse_in_shares(str(tree), [], die_elsewhere) for path in paths]
     assert {Path(path).name for path in found} >= {f"{number:05}.conf" for number in range(30)}
+
+
+def test_an_exception_in_a_process_is_one_here(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_workers(monkeypatch, "fork", 2)
+
+    def fail(_analysis: Analysis) -> None:
+        raise ArithmeticError("on purpose")
+
+    with pytest.raises(ArithmeticError):
+        analyse_in_shares(str(tree), [], fail)
