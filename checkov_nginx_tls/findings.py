@@ -97,15 +97,13 @@ class Fingerprints:
     """Fingerprints of one scan: of findings that only places tell apart, the second and later ones get a number."""
 
     def __init__(self) -> None:
-        self._places: dict[str, list[Region]] = {}
+        self._places: dict[str, dict[Region, int]] = {}
 
     def take(self, check_id: str, uri: str, resource: str, cause: Sequence[str], place: Region) -> str:
         """The fingerprint of the next finding in the order of the files; one that is found again keeps its own."""
         value = fingerprint(check_id, uri, resource, cause)
-        places = self._places.setdefault(value, [])
-        if place not in places:
-            places.append(place)
-        number = places.index(place)
+        places = self._places.setdefault(value, {})
+        number = places.setdefault(place, len(places))
         return value if number == 0 else fingerprint(check_id, uri, resource, (*cause, f"#{number + 1}"))
 
 
@@ -115,23 +113,27 @@ def fingerprint(check_id: str, uri: str, resource: str, cause: Sequence[str]) ->
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def findings(
-    analysis: Analysis, paths: RepositoryPaths, *, with_fixes: bool = True
-) -> Iterator[tuple[Outcome, Finding]]:
-    """The findings among the outcomes of an analysis, each with its outcome, in their order."""
+def findings(analysis: Analysis, paths: RepositoryPaths, *, in_full: bool = True) -> Iterator[tuple[Outcome, Finding]]:
+    """The findings among the outcomes of an analysis, each with its outcome, in their order.
+
+    Not ``in_full`` they lack what only SARIF shows: related places and fixes.
+    """
     fingerprints = Fingerprints()
     world, trust = World(analysis), Trust()
     for outcome in analysis.outcomes:
         if outcome.result in (CheckResult.FAILED, CheckResult.SKIPPED):
             uri = paths.uri(outcome.path)
             value = fingerprints.take(outcome.check.id, uri, outcome.resource, outcome.cause, outcome.region)
-            is_open = with_fixes and outcome.result is CheckResult.FAILED
+            is_open = in_full and outcome.result is CheckResult.FAILED
             fix = fix_for(outcome, world, trust) if is_open else None
             fixes = (_fix(fix, paths),) if isinstance(fix, MendingFix) else ()
-            yield outcome, _finding(outcome, paths, value, fixes)
+            related = tuple(_location(place, paths) for place in outcome.related) if in_full else ()
+            yield outcome, _finding(outcome, paths, value, related, fixes)
 
 
-def _finding(outcome: Outcome, paths: RepositoryPaths, value: str, fixes: tuple[Fix, ...]) -> Finding:
+def _finding(
+    outcome: Outcome, paths: RepositoryPaths, value: str, related: tuple[Location, ...], fixes: tuple[Fix, ...]
+) -> Finding:
     check = outcome.check
     skipped = outcome.result is CheckResult.SKIPPED
     return Finding(
@@ -147,7 +149,7 @@ def _finding(outcome: Outcome, paths: RepositoryPaths, value: str, fixes: tuple[
         snippet=printable_lines(outcome.snippet),
         resource=printable(outcome.resource),
         fingerprint=value,
-        related=tuple(_location(place, paths) for place in outcome.related),
+        related=related,
         suppression=Suppression(printable(outcome.skip_reason.strip())) if skipped else None,
         fixes=fixes,
     )

@@ -85,20 +85,20 @@ def run(paths: Sequence[str], output_format: str, stdin_filename: str | None) ->
     contents = {}
     if STANDARD_INPUT in paths:
         contents[os.path.realpath(stdin_filename or STANDARD_INPUT_NAME)] = sys.stdin.buffer.read()
-    linted = lint([path for path in paths if path != STANDARD_INPUT], contents, with_fixes=output_format == "sarif")
+    linted = lint([path for path in paths if path != STANDARD_INPUT], contents, in_full=output_format == "sarif")
     _print(FORMATS[output_format](linted), sys.stdout)
     _print("".join(f"{line}\n" for line in _remarks(linted, output_format)), sys.stderr)
     return linted.exit_code
 
 
-def lint(paths: Sequence[str], contents: Mapping[str, bytes], *, with_fixes: bool = False) -> Linted:
+def lint(paths: Sequence[str], contents: Mapping[str, bytes], *, in_full: bool = False) -> Linted:
     """Judge directories and files, and what ``contents`` has instead of the files at some real paths.
 
     A directory is judged as ``scan -d`` does it, with what else is given that is in it; files that are in none are
     judged together, as ``scan -f`` does.
     """
     groups = grouped([*paths, *contents])
-    parts = [part for group in groups for part in _judged(*group, contents, with_fixes=with_fixes)]
+    parts = [part for group in groups for part in _judged(*group, contents, in_full=in_full)]
     remarks = dict.fromkeys(remark for part in parts for remark in part.remarks)
     unused_skips = sorted(skip for part in parts for skip in part.unused_skips)
     return Linted(
@@ -109,12 +109,12 @@ def lint(paths: Sequence[str], contents: Mapping[str, bytes], *, with_fixes: boo
     )
 
 
-def _judged(root: str | None, files: Sequence[str], contents: Mapping[str, bytes], *, with_fixes: bool) -> list[_Part]:
+def _judged(root: str | None, files: Sequence[str], contents: Mapping[str, bytes], *, in_full: bool) -> list[_Part]:
     """What is found below a directory and in files: in nginx configuration, and in Kubernetes objects."""
     from checkov_nginx_tls.kubernetes.file_findings import judge_files
 
     paths = RepositoryPaths(root)
-    use = partial(_part, paths=paths, with_fixes=with_fixes)
+    use = partial(_part, paths=paths, in_full=in_full)
     parts = analyse_in_shares(
         root, files, use, keep=keep_as_checkov, contents=contents, base=os.getcwd(), with_passes=False
     )
@@ -124,12 +124,12 @@ def _judged(root: str | None, files: Sequence[str], contents: Mapping[str, bytes
     return [*parts, _Part(tuple(objects.findings), problems, undecided=objects.undecided)]
 
 
-def _part(analysis: Analysis, paths: RepositoryPaths, *, with_fixes: bool) -> _Part:
+def _part(analysis: Analysis, paths: RepositoryPaths, *, in_full: bool) -> _Part:
     undecided = {
         (outcome.path, outcome.resource) for outcome in analysis.outcomes if outcome.result is CheckResult.UNKNOWN
     }
     return _Part(
-        findings=tuple(finding for _, finding in findings(analysis, paths, with_fixes=with_fixes)),
+        findings=tuple(finding for _, finding in findings(analysis, paths, in_full=in_full)),
         problems=tuple(_unjudged(problem, paths) for problem in analysis.problems),
         remarks=analysis.remarks,
         unused_skips=analysis.unused_skips,
