@@ -1,6 +1,7 @@
 """Each rule on its fixture files: ``fail_*`` and ``pass_*`` below tests/fixtures/rules/ID.
 
-A fixture is a file, or a directory with a nginx.conf. In a fail fixture the comment ``# finding`` stands on every
+A fixture is a file, or a directory with a nginx.conf. In a ``pass_undecided*`` fixture the rule says that it does not
+know, in other pass fixtures it does not. In a fail fixture the comment ``# finding`` stands on every
 line where the rule must have a finding, and nowhere else. To add a case, add a file. The directory ``beside`` holds the
 files that the examples in a rule's text name.
 """
@@ -28,11 +29,11 @@ def scan(fixture: Path) -> Analysis:
     return analysis
 
 
-def findings(analysis: Analysis, check_id: str) -> set[tuple[str, int]]:
+def findings(analysis: Analysis, check_id: str, result: CheckResult = CheckResult.FAILED) -> set[tuple[str, int]]:
     return {
         (outcome.path, outcome.start_line)
         for outcome in analysis.outcomes
-        if outcome.check.id == check_id and outcome.result is CheckResult.FAILED
+        if outcome.check.id == check_id and outcome.result is result
     }
 
 
@@ -63,7 +64,10 @@ def test_fail_fixture_has_the_findings_it_marks(fixture: Path) -> None:
 @pytest.mark.parametrize("fixture", PASS, ids=name)
 def test_pass_fixture_has_no_finding(fixture: Path) -> None:
     assert not marked_lines(fixture)
-    assert findings(scan(fixture), fixture.parent.name) == set()
+    analysis = scan(fixture)
+    assert findings(analysis, fixture.parent.name) == set()
+    undecided = findings(analysis, fixture.parent.name, CheckResult.UNKNOWN)
+    assert bool(undecided) is fixture.name.startswith("pass_undecided")
 
 
 def test_each_finding_is_reported_once() -> None:
