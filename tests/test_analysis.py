@@ -271,6 +271,24 @@ def test_a_long_chain_of_includes_is_named(tmp_path: Path) -> None:
     assert results(analysis, tmp_path) == ["01 good.conf:1 proxy_ssl_verify"]
 
 
+@pytest.mark.parametrize(("depth", "is_named"), [(250, False), (251, True)])
+def test_blocks_inside_one_another_are_counted_in_depth_only(tmp_path: Path, depth: int, *, is_named: bool) -> None:
+    locations = "".join(f"location /{'a/' * number} {{\n" for number in range(1, depth))
+    beside = "location /beside { }\n" * 300
+    analysis = scan(tmp_path, {"a.conf": f"server {{\n{beside}{locations}{BAD}{'}' * depth}"})
+    assert ["more than 250 blocks" in reason for reason in reasons(analysis)] == [True] * is_named
+
+
+@pytest.mark.parametrize(("count", "is_named"), [(5, False), (6, True)])
+def test_files_are_included_up_to_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, *, is_named: bool
+) -> None:
+    monkeypatch.setattr(model_module, "INCLUDE_LIMIT", 5)
+    includes = "include empty.inc; " * count
+    analysis = scan(tmp_path, {"nginx.conf": f"http {{ {includes} server {{ }} }}", "empty.inc": ""})
+    assert ["more than 5 includes" in reason for reason in reasons(analysis)] == [True] * is_named
+
+
 def test_a_configuration_of_too_many_directives_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_module, "DIRECTIVE_LIMIT", 1000)
     tree = {f"f{number}.conf": f"include f{number + 1}.conf; include f{number + 1}.conf;" for number in range(8)}
@@ -355,6 +373,21 @@ def test_an_included_file_that_does_not_parse_is_named(tmp_path: Path) -> None:
     )
     assert reasons(analysis) == ['broken.inc:2: unexpected end of file, expecting ";" or "}"']
     assert results(analysis, tmp_path) == ["03 nginx.conf:1 http.server(_:80).location(/).proxy_pass"]
+
+
+def test_a_file_that_does_not_parse_takes_no_other_with_it(tmp_path: Path) -> None:
+    on = "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; proxy_ssl_server_name on;"
+    tree = {
+        "nginx.conf": f"events {{}} http {{ {on} include sites/*.conf; }}",
+        "sites/a.conf": "server {\n",
+        "sites/b.conf": "server { location / { proxy_pass https://a.example.com; } }",
+    }
+    analysis = scan(tmp_path, tree)
+    assert len(reasons(analysis)) == 1
+    assert results(analysis, tmp_path) == []
+    assert [one[:18] for one in results(analysis, tmp_path, CheckResult.PASSED) if one[:2] == "03"] == [
+        "03 sites/b.conf:1 "
+    ]
 
 
 # boundaries

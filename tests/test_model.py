@@ -75,6 +75,27 @@ def test_what_decides_in_a_rendering_is_possible(
         assert block.effective_all("x", rendering) == expected
 
 
+def arm(construct: str, number: int) -> Case:
+    return Case(construct, number, 2, complete=True)
+
+
+def test_one_choice_of_two_that_has_nothing_is_seen() -> None:
+    three = [(arm("a", 0), arm("b", 0)), (arm("a", 0), arm("b", 1)), (arm("a", 1), arm("b", 1))]
+    assert not always_holds(three)
+    assert always_holds(three, [arm("a", 0)])
+    assert not always_holds(three, [arm("b", 0)])
+    assert always_holds([*three, (arm("a", 1), arm("b", 0))])
+
+
+@pytest.mark.parametrize(("depth", "is_seen"), [(12, True), (13, False)])
+def test_what_takes_more_than_4096_renderings_to_see_is_not_certain(depth: int, *, is_seen: bool) -> None:
+    names = [f"{number:02}" for number in range(depth)]
+    ladder = [(*(arm(above, 1) for above in names[:number]), arm(name, 0)) for number, name in enumerate(names)]
+    last = tuple(arm(name, 1) for name in names)
+    assert always_holds([*ladder, last]) is is_seen
+    assert not always_holds(ladder)
+
+
 def test_a_chain_of_many_arms_is_seen_to_be_complete() -> None:
     chain = [Case("if", arm, 30, complete=True) for arm in range(30)]
     assert always_holds([(case,) for case in chain])

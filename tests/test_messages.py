@@ -1,0 +1,115 @@
+"""What findings of rules 01 to 08 say: how many places they name, and that they say so where something is not known."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checkov_nginx_tls.analysis import Outcome, analyse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ON = "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; proxy_ssl_server_name on;"
+_PASS = "proxy_pass https://backend.example.com;"
+_KEEPING = "upstream backend.example.com { server 192.0.2.1; keepalive 8; }\n"
+_CHANGING = (
+    "map $http_x $name { default a.example.com; b b.example.com; }\n"
+    "map $http_x $kind { default https; b http; }\n" + _KEEPING
+)
+
+
+def outcomes(directory: Path, text: str, number: str) -> list[Outcome]:
+    file = directory / "a.conf"
+    file.write_text(text, encoding="utf-8")
+    analysis = analyse(None, [str(file)])
+    assert not analysis.problems
+    return [one for one in analysis.outcomes if one.check.id == f"CKV_NGINX_CUSTOM_{number}" and one.message]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 6])
+def test_a_cause_names_three_of_its_connections_and_counts_the_others(tmp_path: Path, count: int) -> None:
+    locations = "".join(f"location /{n} {{ proxy_pass https://{n}.example.com; }}\n" for n in range(count))
+    (outcome,) = outcomes(tmp_path, f"server {{ proxy_ssl_verify off;\n{locations} }}\n", "01")
+    assert [f"https://{n}.example.com" in outcome.message for n in range(count)] == [n < 3 for n in range(count)]
+    assert re.findall(r" and (\d+) more", outcome.message) == ([str(count - 3)] if count > 3 else [])
+
+
+UNKNOWN = (
+    ("01", f"location / {{ {_PASS} proxy_ssl_verify {{{{ verify }}}}; }}", "whether proxy_ssl_verify is off for"),
+    (
+        "02",
+        f"location / {{ {_PASS} proxy_ssl_verify on; {{% if a %}}proxy_ssl_trusted_certificate ca.pem;{{% endif %}} }}",
+        "whether proxy_ssl_trusted_certificate is set for",
+    ),
+    (
+        "02",
+        f'location / {{ {_PASS} proxy_ssl_verify on; include "missing.conf"; }}',
+        'Not in the scanned tree, and so not looked at: "missing.conf"',
+    ),
+    ("03", "location / { proxy_pass {{ scheme }}://backend.example.com; }", "whether nginx speaks TLS to"),
+    (
+        "05",
+        f"location / {{ {_PASS} {_ON} proxy_ssl_conf_command {{{{ name }}}} x.pem; }}",
+        "whether a command of OpenSSL replaces the trusted certificates of",
+    ),
+    ("06", f"location / {{ proxy_pass https://$nobody_sets_this; {_ON} }}", "which name is verified for"),
+    (
+        "07",
+        f"{_CHANGING}server {{ {_ON} location / {{ proxy_pass $kind://backend.example.com; proxy_ssl_name $name; }} }}",
+        "whether requests with another proxy_ssl_name share kept connections of",
+    ),
+    (
+        "07",
+        f"{_CHANGING}server {{ {_ON} location / {{ proxy_pass $kind://backend.example.com; proxy_ssl_name $name; }}\n"
+        f"location /b {{ {_PASS} proxy_ssl_verify off; }} }}",
+        "share kept connections although they are verified differently depends on values that are not known here",
+    ),
+)
+
+
+@pytest.mark.parametrize(("number", "text", "said"), UNKNOWN)
+def test_what_is_not_known_is_said_to_be_so(tmp_path: Path, number: str, text: str, said: str) -> None:
+    found = outcomes(tmp_path, text, number)
+    assert found
+    assert {one.result.value for one in found} == {"UNKNOWN"}
+    assert all(said in one.message for one in found)
+
+
+FAILED = (
+    ("01", f"location / {{ {_PASS} proxy_ssl_verify off; }}", "proxy_ssl_verify is off for https://backend"),
+    ("02", f"location / {{ {_PASS} proxy_ssl_verify on; }}", "and no proxy_ssl_trusted_certificate is in effect"),
+    ("03", f"location / {{ {_PASS} }}", "nobody sets proxy_ssl_verify for https://backend.example.com"),
+    (
+        "05",
+        f"location / {{ {_PASS} {_ON} proxy_ssl_conf_command VerifyCAFile x.pem; }}",
+        "VerifyCAFile replaces the certificates of proxy_ssl_trusted_certificate for https://backend",
+    ),
+    ("06", f"location / {{ {_PASS} {_ON} proxy_ssl_name .example.com; }}", '".example.com" accepts every subdomain'),
+    ("06", f"location / {{ {_PASS} {_ON} proxy_ssl_name $host; }}", "it comes from $host"),
+    (
+        "07",
+        f"{_CHANGING}server {{ {_ON} location / {{ {_PASS} proxy_ssl_name $name; }} }}",
+        "proxy_ssl_name has several values for https://backend.example.com",
+    ),
+    (
+        "07",
+        f"{_KEEPING}server {{ {_ON} location / {{ {_PASS} }} location /b {{ {_PASS} proxy_ssl_verify off; }} }}",
+        "share kept connections although they are verified differently. Write",
+    ),
+    (
+        "10",
+        "http { proxy_ssl_protocols TLSv1; include missing.conf; server { listen 80; location / { " + _PASS + " } } }",
+        "admits obsolete versions for https://backend.example.com",
+    ),
+)
+
+
+@pytest.mark.parametrize(("number", "text", "said"), FAILED)
+def test_a_finding_says_what_is_wrong(tmp_path: Path, number: str, text: str, said: str) -> None:
+    found = outcomes(tmp_path, text, number)
+    assert found
+    assert {one.result.value for one in found} == {"FAILED"}
+    assert all(said in one.message for one in found)
