@@ -294,9 +294,7 @@ def always_holds(
     first = min(left)[0]
     if first.arms > renderings:
         return False
-    return all(
-        always_holds(left, [*given, first._replace(arm=arm)], renderings // first.arms) for arm in range(first.arms)
-    )
+    return all(always_holds(left, [first._replace(arm=arm)], renderings // first.arms) for arm in range(first.arms))
 
 
 def shortened(alternatives: set[tuple[Case, ...]]) -> set[tuple[Case, ...]]:

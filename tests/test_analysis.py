@@ -272,10 +272,15 @@ def test_a_long_chain_of_includes_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("depth", "is_named"), [(250, False), (251, True)])
-def test_blocks_inside_one_another_are_counted_in_depth_only(tmp_path: Path, depth: int, *, is_named: bool) -> None:
-    locations = "".join(f"location /{'a/' * number} {{\n" for number in range(1, depth))
+def test_blocks_and_includes_are_counted_where_they_stand_inside_one_another(
+    tmp_path: Path, depth: int, *, is_named: bool
+) -> None:
+    blocks = "".join(f"location /{'a/' * number} {{\n" for number in range(1, 10)) + BAD + "}" * 9
+    includes = depth - 11  # http, server and nine locations are the other levels
+    tree = {f"f{number}.inc": f"include f{number + 1}.inc;" for number in range(1, includes)}
     beside = "location /beside { }\n" * 300
-    analysis = scan(tmp_path, {"a.conf": f"server {{\n{beside}{locations}{BAD}{'}' * depth}"})
+    main = f"events {{}} http {{ server {{\n{beside} include f1.inc;\n}} }}"
+    analysis = scan(tmp_path, {"nginx.conf": main, **tree, f"f{includes}.inc": blocks})
     assert ["more than 250 blocks" in reason for reason in reasons(analysis)] == [True] * is_named
 
 
