@@ -1,4 +1,4 @@
-"""What findings of rules 01 to 08 say: how many places they name, and that they say so where something is not known."""
+"""What findings of rules 01 to 08 and 10 say: how many places they name, and that they say so where something is not known."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ UNKNOWN = (
     ),
     (
         "07",
-        f"{_CHANGING}server {{ {_ON} location / {{ proxy_pass $kind://backend.example.com; proxy_ssl_name $name; }}\n"
-        f"location /b {{ {_PASS} proxy_ssl_verify off; }} }}",
+        _CHANGING + f"server {{ {_ON} location /b {{ {_PASS} proxy_ssl_verify off; }}\n"
+        "location / { proxy_pass $kind://backend.example.com; proxy_ssl_name $name; } }",
         "share kept connections although they are verified differently depends on values that are not known here",
     ),
 )
@@ -83,6 +83,17 @@ FAILED = (
     ("02", f"location / {{ {_PASS} proxy_ssl_verify on; }}", "and no proxy_ssl_trusted_certificate is in effect"),
     ("03", f"location / {{ {_PASS} }}", "nobody sets proxy_ssl_verify for https://backend.example.com"),
     (
+        "04",
+        f"location / {{ {_PASS} grpc_ssl_verify on; grpc_ssl_trusted_certificate ca.pem; }}",
+        "does nothing for https://backend.example.com (",
+    ),
+    ("04", f"location / {{ {_PASS} grpc_ssl_verify on; }}", "proxy_pass takes proxy_ssl_verify and proxy_ssl_trusted"),
+    (
+        "04",
+        f"stream {{ server {{ listen 1; proxy_pass 192.0.2.1:1; {_ON} }} }}",
+        "is plain text: proxy_ssl is not on. Set proxy_ssl to on",
+    ),
+    (
         "05",
         f"location / {{ {_PASS} {_ON} proxy_ssl_conf_command VerifyCAFile x.pem; }}",
         "VerifyCAFile replaces the certificates of proxy_ssl_trusted_certificate for https://backend",
@@ -99,6 +110,7 @@ FAILED = (
         f"{_KEEPING}server {{ {_ON} location / {{ {_PASS} }} location /b {{ {_PASS} proxy_ssl_verify off; }} }}",
         "share kept connections although they are verified differently. Write",
     ),
+    ("08", f"location / {{ proxy_pass https://192.0.2.1; {_ON} }}", 'no certificate matches the name "192.0.2.1"'),
     (
         "10",
         "http { proxy_ssl_protocols TLSv1; include missing.conf; server { listen 80; location / { " + _PASS + " } } }",

@@ -262,6 +262,35 @@ def test_severities_are_texts_or_checkovs_own() -> None:
     assert Severe().severity_name == "HIGH"
 
 
+def test_what_a_class_says_of_itself_may_be_said_to_its_base_too() -> None:
+    page = "https://example.com/page"
+
+    class SaysItself(BaseNginxCheck):
+        id = "CKV_NGINX_USER_32"
+        name = "Ensure it says so itself"
+        categories = (CheckCategories.ENCRYPTION,)
+        guideline = page
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            return CheckResult.PASSED
+
+    class IsTold(BaseNginxCheck):
+        def __init__(self) -> None:
+            super().__init__(
+                "Ensure it is told", "CKV_NGINX_USER_33", [CheckCategories.ENCRYPTION], ["http.server"], guideline=page
+            )
+
+        def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
+            return CheckResult.PASSED
+
+    for check, check_id, supported in ((SaysItself(), "32", ("*",)), (IsTold(), "33", ("http.server",))):
+        assert check.id == f"CKV_NGINX_USER_{check_id}"
+        assert check.name.startswith("Ensure it")
+        assert check.categories == [CheckCategories.ENCRYPTION]
+        assert check.guideline == page
+        assert check.supported_resources == supported
+
+
 def test_a_class_that_names_itself_is_created_later() -> None:
     class NamesItself(BaseNginxCheck):
         def __init__(self) -> None:
