@@ -527,6 +527,24 @@ def test_refusals_are_problems_in_the_words_of_nginx(tmp_path: Path, text: str, 
     assert any(reason in found for found in reasons(scan(tmp_path, {"a.conf": text})))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "upstream { server a; }\nserver { location / { proxy_pass https://a.example.com; } }",
+        "upstream a { server; }\nserver { location / { proxy_pass https://a; } }",
+        "location / { proxy_pass; }\nlocation /b { proxy_pass https://a.example.com; }",
+        "proxy_pass;\nlocation /b { proxy_pass https://a.example.com; }",
+        "location / { proxy_pass https://a.example.com; proxy_ssl_name; proxy_ssl_trusted_certificate; }",
+        "location / { proxy_pass https://a.example.com; proxy_ssl_conf_command; proxy_ssl_ciphers; }",
+        "location / { proxy_pass https://a.example.com; proxy_ssl_verify_depth; proxy_ssl_protocols; }",
+    ],
+)
+def test_a_directive_without_arguments_hides_no_finding(tmp_path: Path, text: str) -> None:
+    analysis = scan(tmp_path, {"a.conf": text})
+    assert [reason for reason in reasons(analysis) if "invalid number of arguments" not in reason] == []
+    assert "03" in {one[:2] for one in results(analysis, tmp_path)}
+
+
 # hostile input
 
 

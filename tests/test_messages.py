@@ -1,4 +1,4 @@
-"""What findings of rules 01 to 08 and 10 say: how many places they name, and that they say so where something is not known."""
+"""What findings of rules 01 to 08 say: how many places they name, what is wrong, and what is not known."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ def test_a_cause_names_three_of_its_connections_and_counts_the_others(tmp_path: 
 
 
 UNKNOWN = (
+    (
+        "01",
+        "{% if a %}\nproxy_ssl_verify off;\n{% endif %}\ninclude missing.conf;\n",
+        "whether proxy_ssl_verify is off here",
+    ),
     ("01", f"location / {{ {_PASS} proxy_ssl_verify {{{{ verify }}}}; }}", "whether proxy_ssl_verify is off for"),
     (
         "02",

@@ -75,6 +75,12 @@ VERDICTS = (
         _PASS + either("a", "proxy_ssl_protocols TLSv1;") + either("a", "proxy_ssl_conf_command MinProtocol TLSv1.2;"),
         "PASSED",
     ),
+    (
+        VERSIONS,
+        f"{either('b', 'proxy_ssl_protocols TLSv1;')} "
+        f"location /a {{ {_PASS} {either('a', 'proxy_ssl_protocols TLSv1;')} }}",
+        "UNKNOWN",
+    ),
     (VERSIONS, "proxy_pass {{ url }}; proxy_ssl_protocols TLSv1;", "UNKNOWN"),
     (VERSIONS, "proxy_pass {{ url }}; proxy_ssl_protocols TLSv1.2;", ""),
     (VERSIONS, "proxy_pass https://a.example.com; return 204; proxy_ssl_protocols TLSv1;", ""),

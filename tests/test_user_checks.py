@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -9,6 +11,7 @@ from checkov.common.models.enums import CheckCategories, CheckResult
 
 from checkov_nginx_tls.analysis import analyse
 from checkov_nginx_tls.checks import registry as registry_module
+from checkov_nginx_tls.checks import upstream_sni_off
 from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
 from checkov_nginx_tls.checks.registry import Registry
 
@@ -260,6 +263,20 @@ def test_severities_are_texts_or_checkovs_own() -> None:
             return CheckResult.PASSED
 
     assert Severe().severity_name == "HIGH"
+
+
+def test_a_copy_of_our_own_checks_is_no_check_of_users(tmp_path: Path) -> None:
+    copy = tmp_path / "checkov_nginx_tls" / "checks" / "upstream_sni_off.py"
+    copy.parent.mkdir(parents=True)
+    shutil.copy(upstream_sni_off.__file__, copy)
+    before = registry_module.registry.checks()
+    spec = importlib.util.spec_from_file_location("copy_of_ours", copy)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert registry_module.registry.checks() == before
+    assert registry_module.registry.warnings() == ()
 
 
 def test_what_a_class_says_of_itself_may_be_said_to_its_base_too() -> None:

@@ -31,7 +31,7 @@ class Settings(NamedTuple):
     """The effective directives of one block, for one module and one rendering of a template.
 
     ``protocols`` and ``commands`` are ``*_ssl_protocols`` and ``*_ssl_conf_command``, of which a block may have
-    several, in order; ``ciphers`` is ``*_ssl_ciphers``.
+    several, in order; ``ciphers`` is ``*_ssl_ciphers``. None is without arguments: nginx refuses those.
     """
 
     protocols: tuple[Placed, ...]
@@ -43,8 +43,7 @@ class Settings(NamedTuple):
         return [
             placed
             for placed in self.commands
-            if placed.directive.args
-            and (isinstance(placed.directive.args[0], Templated) or placed.directive.args[0].lower() in names)
+            if isinstance(placed.directive.args[0], Templated) or placed.directive.args[0].lower() in names
         ]
 
 
@@ -160,7 +159,10 @@ class Inspector:
     def _settings(self, block: Block | None, prefix: str, rendering: Sequence[Case]) -> Settings:
         if block is None:
             return Settings((), None, ())
-        found = {name: tuple(block.effective_all(f"{prefix}_{name}", rendering)) for name in self._looks_at}
+        found = {
+            name: tuple(one for one in block.effective_all(f"{prefix}_{name}", rendering) if one.directive.args)
+            for name in self._looks_at
+        }
         ciphers = found.get("ciphers", ())[-1:]
         return Settings(found.get("protocols", ()), ciphers[0] if ciphers else None, found.get("conf_command", ()))
 
