@@ -77,8 +77,8 @@ VERDICTS = (
     ),
     (
         VERSIONS,
-        f"{either('b', 'proxy_ssl_protocols TLSv1;')} "
-        f"location /a {{ {_PASS} {either('a', 'proxy_ssl_protocols TLSv1;')} }}",
+        either("b", "proxy_ssl_protocols TLSv1;")
+        + f" location /a {{ {_PASS} {either('a', 'proxy_ssl_protocols TLSv1;')} }}",
         "UNKNOWN",
     ),
     (VERSIONS, "proxy_pass {{ url }}; proxy_ssl_protocols TLSv1;", "UNKNOWN"),
