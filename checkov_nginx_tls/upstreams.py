@@ -20,7 +20,7 @@ from checkov_nginx_tls.targets import (
     targets,
     transport_of,
 )
-from checkov_nginx_tls.variables import Unfixed, Variables, constant
+from checkov_nginx_tls.variables import UNKNOWN_VALUE, Unfixed, Variables, constant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -280,7 +280,7 @@ class _Finder:
             loads_bundle=loads_bundle and not placed.directive.is_guess,
             handles=handles,
             groups=reached.groups,
-            names=reached.names if fixed is None else self.names_in(fixed.directive.args[0], block),
+            names=reached.names if fixed is None else self.fixed_names(fixed, module, block, given),
             fixed_name=fixed,
             verify=verify,
             trusted_certificate=block.scope.effective(module.trusted_certificate, given),
@@ -308,9 +308,15 @@ class _Finder:
             names.update(name for _family, name in self.groups if any(may_be(host, name) for host in hosts))
         yield from (self.groups[family, name] for name in sorted(names) if (family, name) in self.groups)
 
-    def names_in(self, argument: str, block: Block) -> frozenset[Value]:
-        """``*_ssl_name`` without its port (``ngx_http_upstream_ssl_name``)."""
-        return frozenset(name_in(value) for value in self.variables.expand(argument, block))
+    def fixed_names(self, fixed: Placed, module: Module, block: Block, given: tuple[Case, ...]) -> frozenset[Value]:
+        """``*_ssl_name`` without its port (``ngx_http_upstream_ssl_name``).
+
+        Nothing is said where a template chooses and may choose more than one constant name.
+        """
+        possible = block.scope.possible(f"{module.ssl_prefix}_name", given).directives
+        if len(possible) > 1 and any(one is not None and _may_be_any(one.directive.args) for one in possible):
+            return frozenset({UNKNOWN_VALUE})
+        return frozenset(name_in(value) for value in self.variables.expand(fixed.directive.args[0], block))
 
 
 def _idle_passes(block: Block) -> set[int]:
@@ -326,6 +332,11 @@ def _idle_passes(block: Block) -> set[int]:
         if placed.directive.name in HANDLERS:
             answers = shortened({*answers, placed.conditions})
     return idle
+
+
+def _may_be_any(args: tuple[str, ...]) -> bool:
+    """Whether these arguments of ``*_ssl_name`` are no constant name: variables, or a dot in front of a domain."""
+    return bool(args) and ("$" in args[0] or args[0].startswith("."))
 
 
 def _fixed_name(block: Block, module: Module, passed: Placed) -> Placed | None:
