@@ -148,7 +148,7 @@ def _admission(weak: Sequence[WeakSuite]) -> str:
     for suite in weak:
         by_part.setdefault(suite.part, []).append(suite)
     shown = [_let_in(part, suites) for part, suites in by_part.items()]
-    rest = f"; and {len(shown) - 4} more parts" if len(shown) > 4 else ""
+    rest = f"; and {len(shown) - 4} more" if len(shown) > 4 else ""
     return f"admits {', '.join(weaknesses)} ({'; '.join(shown[:4])}{rest})"
 
 
