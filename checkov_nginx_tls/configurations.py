@@ -50,17 +50,18 @@ class Tree:
     """The nginx files of a scan: those that include each other, and those that stand alone.
 
     ``together`` are the configurations of the former. The files of ``alone`` include nothing and are included by none,
-    so that any of them can be assembled without the others: see ``configurations_of``.
+    so that any of them can be assembled without the others: see ``configurations_of``. For the arguments see
+    ``find_configurations``.
     """
 
     def __init__(
         self,
         root: str | None,
-        files: Sequence[str] = (),
-        keep: Keep = keep_all,
-        now: datetime | None = None,
-        contents: Mapping[str, bytes] = NO_CONTENTS,
-        base: str | None = None,
+        files: Sequence[str],
+        keep: Keep,
+        now: datetime | None,
+        contents: Mapping[str, bytes],
+        base: str | None,
     ) -> None:
         found = discover(root, files, keep, contents)
         boundaries = [
@@ -75,20 +76,22 @@ class Tree:
             self._scanned,
             DeployedFiles(found.names, lambda: _deployments(found), os.path.realpath(root or os.sep)),
         )
-        looked_at: list[Candidate] = []
-        joined = [candidate for candidate in found.candidates if _INCLUDE in candidate.data]
-        together = self.configurations_of(joined)
-        while len(joined) > len(looked_at):  # they load what they include
-            looked_at = joined
-            joined = [candidate for candidate in found.candidates if self._scanned.is_loaded(candidate.id)]
-            together = self.configurations_of(joined) if len(joined) > len(looked_at) else together
+        together, joined = self.configurations_of(()), 0
+        loaded = [candidate for candidate in found.candidates if _INCLUDE in candidate.data]
+        while len(loaded) > joined:  # they load what they include
+            together, joined = self.configurations_of(loaded), len(loaded)
+            loaded = [candidate for candidate in found.candidates if self._scanned.is_loaded(candidate.id)]
         self.together = replace(together, problems=(*found.problems, *together.problems), warnings=found.warnings)
         self.alone = tuple(one for one in found.candidates if not self._scanned.is_loaded(one.id))
 
     def configurations_of(self, candidates: Sequence[Candidate]) -> Configurations:
-        """The configurations of some of the files that stand alone."""
+        """The configurations of some of the files: of any that stand alone."""
         parsed, problems = _parsed(candidates, self._scanned)
         return Configurations(tuple(_assembled(parsed, self._resolvers, self._now)), tuple(problems), ())
+
+    def all_configurations(self) -> Configurations:
+        """The configurations of all files."""
+        return self.together.joined(self.configurations_of(self.alone))
 
 
 def find_configurations(
@@ -107,8 +110,7 @@ def find_configurations(
     is read instead of the files at some real paths, of which those among ``files`` need not exist. Messages name files
     relative to ``base``, which is ``root`` unless given, or else the current directory.
     """
-    tree = Tree(root, files, keep, now, contents, base)
-    return tree.together.joined(tree.configurations_of(tree.alone))
+    return Tree(root, files, keep, now, contents, base).all_configurations()
 
 
 def _parsed(candidates: Sequence[Candidate], scanned: ScannedFiles) -> tuple[list[ParsedFile], list[Problem]]:

@@ -45,8 +45,7 @@ def analyse_in_shares(
         tree = Tree(root, files, keep, None, contents, base)
         workers = _workers() if sum(len(one.data) for one in tree.alone) >= SHARED_FROM else 1
         if workers == 1:
-            found = tree.together.joined(tree.configurations_of(tree.alone))
-            return [use(analysed(found, should_run, on_progress, with_passes=with_passes))]
+            return [use(analysed(tree.all_configurations(), should_run, on_progress, with_passes=with_passes))]
         shares = _shares(tree.alone, workers)
 
         def analyse_share(number: int) -> tuple[int, T]:
