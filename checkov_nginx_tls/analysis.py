@@ -177,9 +177,6 @@ class Outcome(NamedTuple):
         return self.excerpt.code_block
 
 
-_ORDER: Final = attrgetter("order")
-
-
 class Judged(NamedTuple):
     """A configuration that was looked at, and its connections."""
 
@@ -269,7 +266,7 @@ def analysed(
     problems = {*found.problems, *judge.problems}
     return Analysis(
         outcomes=outcomes,
-        problems=tuple(sorted(problems, key=lambda problem: (problem.path, problem.line, problem.reason))),
+        problems=tuple(sorted(problems)),
         remarks=(*registry.warnings(), *found.warnings),
         unused_skips=tuple(sorted(judge.unused_skips())),
         judged=tuple(judge.judged),
@@ -327,7 +324,7 @@ class _Judge:
             *self._block_outcomes(),
         ]
         kept = [outcome for outcome in outcomes if self._should_run(outcome.check, outcome.path)]
-        return tuple(sorted(kept, key=_ORDER))
+        return tuple(sorted(kept, key=attrgetter("order")))
 
     def unused_skips(self) -> Iterator[UnusedSkip]:
         """Skip comments of nginx checks that skipped nothing."""

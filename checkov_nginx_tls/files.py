@@ -37,7 +37,7 @@ _OPEN_FLAGS: Final = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Problem:
     """Something that keeps a file, or a part of it, from being judged. ``line`` counts from 1."""
 

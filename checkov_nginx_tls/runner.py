@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from dataclasses import astuple
 from functools import cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -157,17 +156,13 @@ class _Paths:
         self._given = root or os.curdir
         self._real = os.path.realpath(self._given)
         self.root = os.path.abspath(self._given)
-        self._relative: dict[str, str] = {}
 
     def relative(self, path: str) -> str:
         """Path relative to the scan's root, separated by "/"; the path itself where there is no such path."""
-        if path not in self._relative:
-            try:
-                found = os.path.relpath(path, self._real)
-            except ValueError:  # another drive of Windows
-                found = path
-            self._relative[path] = found.replace(os.sep, "/")
-        return self._relative[path]
+        try:
+            return os.path.relpath(path, self._real).replace(os.sep, "/")
+        except ValueError:  # another drive of Windows
+            return path.replace(os.sep, "/")
 
     def file_path(self, path: str) -> str:
         """The path that users see; Checkov's records start it with "/"."""
@@ -267,7 +262,7 @@ def _whole(parts: Sequence[_Part]) -> _Part:
     return _Part(
         records=sorted((one for part in parts for one in part.records), key=itemgetter(0)),
         resources=[resource for part in parts for resource in part.resources],
-        problems=tuple(sorted({problem for part in parts for problem in part.problems}, key=astuple)),
+        problems=tuple(sorted({problem for part in parts for problem in part.problems})),
         remarks=tuple(dict.fromkeys(remark for part in parts for remark in part.remarks)),
         unused_skips=tuple(sorted(skip for part in parts for skip in part.unused_skips)),
         undecided=sorted((one for part in parts for one in part.undecided), key=itemgetter(0)),
