@@ -20,6 +20,9 @@ STANDARD_INPUT: Final = "-"
 STANDARD_INPUT_NAME: Final = "stdin"
 """What messages call the file that came from there."""
 
+STANDARD_INPUT_DIRECTORY: Final = "<stdin>"
+"""The directory that the file is said to be in: there is none of that name, so nothing beside it is read."""
+
 
 class Group(NamedTuple):
     """Paths that are scanned together: a directory with files in it, or with the root None files that are in none."""
@@ -49,7 +52,7 @@ def _around(path: str, directories: Iterable[str]) -> str | None:
 
 def text_alone(data: bytes) -> Configurations:
     """The configurations in what came on standard input: a file alone, whose includes are not in sight."""
-    directory = os.path.join(os.path.realpath(os.curdir), "<stdin>")  # there is none of that name
+    directory = os.path.realpath(STANDARD_INPUT_DIRECTORY)
     path = os.path.join(directory, STANDARD_INPUT_NAME)
     return find_configurations(None, [path], contents={path: data}, base=directory)
 

@@ -741,7 +741,7 @@ def _directives(
         else:
             places = offsets.of_statement(first)
         texts: list[str] = statement["args"]
-        args = (*first.args, *(map(_text, texts) if texts else ()))
+        args = (*first.args, *map(_text, texts))
         cases = conditions.at(places[0]) if has_conditions else ()
         parts = None if first.isidentifier() and first.parts is None else _parts_of_name(first, source, places[0])
         directive: Directive

@@ -21,6 +21,7 @@ from oracle_cases import CASES
 from oracle_cases import Case as VerdictCase
 from oracle_generator import Case, cases
 from rego_engine import write_case
+from test_syntax import our_directives
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,10 +58,6 @@ def _word(value: str, style: random.Random) -> str:
     return '"' + re.sub(r'\\(?=["\\trn\']|$)|"', r"\\\g<0>", value).replace("\r", r"\r") + '"'
 
 
-def shape(directives: Sequence[Directive]) -> list[object]:
-    return [(one.name, one.args, None if one.block is None else shape(one.block)) for one in directives]
-
-
 def meaning(analysis: Analysis) -> list[tuple[object, ...]]:
     """What an analysis says, without what depends on lines."""
     said = [(one.check.id, one.result.name, one.path, one.resource, one.cause) for one in analysis.outcomes]
@@ -77,7 +74,7 @@ def reprint(directory: Path, style: random.Random) -> None:
             continue
         text = printed(file.directives, style)
         again = parse(str(path), path.name, os.fsencode(text))
-        assert shape(again.directives) == shape(file.directives)
+        assert our_directives(again.directives) == our_directives(file.directives)
         path.write_bytes(os.fsencode(text))
 
 

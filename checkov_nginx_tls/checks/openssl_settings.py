@@ -136,12 +136,11 @@ class Inspector:
         if prefix not in self._names:
             self._names[prefix] = frozenset(f"{prefix}_{setting}" for setting in self._looks_at)
         source = block.nearest_of(self._names[prefix])
-        arms = self._arms_in(prefix, source) if given and source is not None else {}
+        arms = self._arms_in(prefix, source) if source is not None else {}
         relevant = tuple(case for case in given if case.construct in arms)
         key = (prefix, source, relevant)
         if key not in self._inspected:
-            renderings = _renderings(self._arms_in(prefix, source), relevant) if source is not None else [()]
-            settings = tuple(self._settings(source, prefix, rendering) for rendering in renderings)
+            settings = tuple(self._settings(source, prefix, rendering) for rendering in _renderings(arms, relevant))
             faults = tuple(map(self._inspect, settings))
             is_sound = bool(faults) and all(found is not None and not found for found in faults)
             self._inspected[key] = _Inspected(settings, faults, is_sound)
