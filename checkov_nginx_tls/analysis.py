@@ -26,7 +26,7 @@ from checkov_nginx_tls.syntax import Directive
 from checkov_nginx_tls.upstreams import connections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.syntax import Source
     from checkov_nginx_tls.upstreams import Connection
 
-    Key = tuple[str, Union[Directive, tuple[str, int, str]]]
-    """A check's ID, and the directive where its finding stands, or the id of the spot."""
+    Place = Union[Directive, tuple[str, int, str]]
+    """The directive where a finding stands, or the id of the spot."""
 
     Order = tuple[str, int, str, str]
 
@@ -283,16 +283,11 @@ class _Judge:
         self._suppressions = Suppressions(files.values())
         self._should_run = should_run
         self._with_passes = with_passes
-        self._failed: dict[Key, list[Judgement]] = {}
-        self._undecided: dict[Key, list[Judgement]] = {}
-        self._passed: dict[Key, Judgement] = {}
-        self._failed_at: set[tuple[str, Directive]] = set()
+        self._opinions: dict[BaseUpstreamCheck, _Opinions] = {}
         self._blocks: dict[tuple[str, str, str], list[_BlockResult]] = {}
         self._raised: set[str] = set()
         self._excerpts: dict[Directive, Excerpt] = {}
-        self._guidelines: dict[tuple[BaseUpstreamCheck, Module | None, str, tuple[str, ...]], str] = {}
         self._checks: dict[str, BaseNginxCheck] = {check.id: check for check in registry.checks()}
-        self._rules = {name: check for name, check in self._checks.items() if isinstance(check, BaseUpstreamCheck)}
         self.problems: list[Problem] = []
         self.judged: list[Judged] = []
 
@@ -317,12 +312,8 @@ class _Judge:
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """All outcomes, by file, line and check."""
-        outcomes = [
-            *self._failures(),
-            *(self._outcome(key, CheckResult.UNKNOWN, group) for key, group in self._undecided_groups()),
-            *(self._passes() if self._with_passes else ()),
-            *self._block_outcomes(),
-        ]
+        outcomes = [outcome for opinions in self._opinions.values() for outcome in self._outcomes_of(opinions)]
+        outcomes += self._block_outcomes()
         kept = [outcome for outcome in outcomes if self._should_run(outcome.check, outcome.path)]
         return tuple(sorted(kept, key=attrgetter("order")))
 
@@ -345,70 +336,47 @@ class _Judge:
             self.problems.append(Problem(path, 1, _failure(check, error)))
             self._raised.add(check.id)
             return
-        for judgement in judgements:
-            if judgement.is_guess:
-                self._guess(check, judgement)
-            elif judgement.result is CheckResult.PASSED:
-                self._passed.setdefault((check.id, judgement.cause.directive), judgement)
-            elif judgement.result is CheckResult.FAILED:
-                spot = judgement.spot
-                place = judgement.cause.directive if spot is None else spot.id
-                self._failed.setdefault((check.id, place), []).append(judgement)
-                if judgement.connection is not None:
-                    self._failed_at.add((check.id, judgement.connection.placed.directive))
-            else:
-                self._doubt(check, judgement)
+        self._opinions.setdefault(check, _Opinions(check)).add(judgements)
 
-    def _guess(self, check: BaseUpstreamCheck, judgement: Judgement) -> None:
-        """A judgement of what a directive may be: nothing for certain."""
-        if judgement.result is not CheckResult.PASSED:
-            self._doubt(check, judgement._replace(result=CheckResult.UNKNOWN))
+    def _outcomes_of(self, opinions: _Opinions) -> Iterator[Outcome]:
+        yield from self._failures(opinions)
+        yield from self._doubts(opinions)
+        if self._with_passes:
+            yield from self._passes(opinions)
 
-    def _doubt(self, check: BaseUpstreamCheck, judgement: Judgement) -> None:
-        undecided = judgement.connection.placed if judgement.connection is not None else judgement.cause
-        self._undecided.setdefault((check.id, undecided.directive.written), []).append(judgement)
-
-    def _failures(self) -> Iterator[Outcome]:
-        for key, group in self._failed.items():
-            skips = [self._skip(key[0], judgement) for judgement in group]
+    def _failures(self, opinions: _Opinions) -> Iterator[Outcome]:
+        for place, group in opinions.failed.items():
+            skips = [self._skip(opinions.check.id, judgement) for judgement in group]
             left = [judgement for judgement, skip in zip(group, skips) if skip is None]
             reasons = [skip.reason for skip in skips if skip is not None]
             if left:
                 skipped = [judgement for judgement, skip in zip(group, skips) if skip is not None]
-                outcome = self._outcome(key, CheckResult.FAILED, left)
+                outcome = self._outcome(opinions, place, CheckResult.FAILED, left)
                 yield outcome._replace(judgements=tuple(left), skipped=tuple(skipped))
             else:
-                yield self._outcome(key, CheckResult.SKIPPED, group, reasons[0])._replace(skipped=tuple(group))
+                outcome = self._outcome(opinions, place, CheckResult.SKIPPED, group)
+                yield outcome._replace(skip_reason=reasons[0], skipped=tuple(group))
 
-    def _undecided_groups(self) -> Iterator[tuple[Key, list[Judgement]]]:
-        for key, group in self._undecided.items():
-            left = [judgement for judgement in group if self._skip(key[0], judgement) is None]
-            if left and key not in self._failed:
-                yield key, left
+    def _doubts(self, opinions: _Opinions) -> Iterator[Outcome]:
+        for directive, group in opinions.undecided.items():
+            left = [judgement for judgement in group if self._skip(opinions.check.id, judgement) is None]
+            if left and directive not in opinions.failed:
+                yield self._outcome(opinions, directive, CheckResult.UNKNOWN, left)
 
-    def _passes(self) -> Iterator[Outcome]:
-        others = {*self._failed, *self._undecided, *self._failed_at}
-        for key, judgement in self._passed.items():
-            if key not in others:
-                check = self._rules[key[0]]
-                connection = judgement.connection
+    def _passes(self, opinions: _Opinions) -> Iterator[Outcome]:
+        others = {*opinions.failed, *opinions.undecided, *opinions.failed_at}
+        for directive, judgement in opinions.passed.items():
+            if directive not in others:
                 yield Outcome(
-                    check,
+                    opinions.check,
                     CheckResult.PASSED,
-                    self._excerpt_of(judgement.cause.directive),
+                    self._excerpts.get(directive) or self._excerpt_of(directive),
                     "",
-                    self._guideline(check, judgement),
+                    opinions.guideline(judgement),
                     judgement.evaluated_keys,
                     "",
-                    connection.block.type if connection is not None else "directive",
+                    judgement.block_type,
                 )
-
-    def _guideline(self, check: BaseUpstreamCheck, judgement: Judgement) -> str:
-        module = judgement.connection.module if judgement.connection is not None else None
-        key = check, module, judgement.cause.directive.name, judgement.evaluated_keys
-        if key not in self._guidelines:
-            self._guidelines[key] = check.guideline_of(judgement)
-        return self._guidelines[key]
 
     def _skip(self, check_id: str, judgement: Judgement) -> Skip | None:
         places = [judgement.cause.directive, *judgement.cause.includes]
@@ -416,24 +384,22 @@ class _Judge:
             places += [judgement.connection.placed.directive, *judgement.connection.placed.includes]
         return self._suppressions.find(check_id, places)
 
-    def _outcome(self, key: Key, result: CheckResult, group: Sequence[Judgement], skip_reason: str = "") -> Outcome:
-        check = self._rules[key[0]]
+    def _outcome(self, opinions: _Opinions, place: Place, result: CheckResult, group: Sequence[Judgement]) -> Outcome:
+        check = opinions.check
         first = group[0]
-        directive = key[1] if isinstance(key[1], Directive) else first.cause.directive
+        directive = place if isinstance(place, Directive) else first.cause.directive
         spot = first.spot
         excerpt = self._excerpt_of(directive) if spot is None else self._excerpt_of_spot(directive, spot)
-        entity_type = first.connection.block.type if first.connection is not None else "directive"
         source = directive.source if spot is None else spot.source
-        message = check.explain(group) + self._original_place(source, excerpt.region.start_line)
         return Outcome(
             check,
             result,
             excerpt,
-            message,
-            self._guideline(check, first),
+            check.explain(group) + self._original_place(source, excerpt.region.start_line),
+            opinions.guideline(first),
             first.evaluated_keys,
-            skip_reason,
-            entity_type,
+            "",
+            first.block_type,
             _cause(check, first.cause.directive) if spot is None else (spot.name,),
         )
 
@@ -512,6 +478,49 @@ class _Judge:
     def _skip_of_block(self, held: _BlockResult) -> Skip | None:
         placed = held.block.placed
         return self._suppressions.find(held.check.id, [placed.directive, *placed.includes]) if placed else None
+
+
+class _Opinions:
+    """What one rule says of the connections of all configurations, by the places of its findings.
+
+    ``failed_at`` are the passes of connections that failed, wherever the cause stands.
+    """
+
+    def __init__(self, check: BaseUpstreamCheck) -> None:
+        self.check = check
+        self.failed: dict[Place, list[Judgement]] = {}
+        self.failed_at: set[Directive] = set()
+        self.undecided: dict[Directive, list[Judgement]] = {}
+        self.passed: dict[Directive, Judgement] = {}
+        self._guidelines: dict[tuple[Module | None, str, tuple[str, ...]], str] = {}
+
+    def add(self, judgements: Iterable[Judgement]) -> None:
+        """Note what it says; of what a directive may be, nothing is certain, and nothing passes."""
+        for judgement in judgements:
+            if judgement.result is CheckResult.PASSED:
+                if not judgement.is_guess:
+                    self.passed.setdefault(judgement.cause.directive, judgement)
+            elif judgement.is_guess:
+                self._doubt(judgement._replace(result=CheckResult.UNKNOWN))
+            elif judgement.result is CheckResult.FAILED:
+                spot = judgement.spot
+                self.failed.setdefault(judgement.cause.directive if spot is None else spot.id, []).append(judgement)
+                if judgement.connection is not None:
+                    self.failed_at.add(judgement.connection.placed.directive)
+            else:
+                self._doubt(judgement)
+
+    def _doubt(self, judgement: Judgement) -> None:
+        undecided = judgement.connection.placed if judgement.connection is not None else judgement.cause
+        self.undecided.setdefault(undecided.directive.written, []).append(judgement)
+
+    def guideline(self, judgement: Judgement) -> str:
+        """Where to read about it."""
+        module = judgement.connection.module if judgement.connection is not None else None
+        key = module, judgement.cause.directive.name, judgement.evaluated_keys
+        if key not in self._guidelines:
+            self._guidelines[key] = self.check.guideline_of(judgement)
+        return self._guidelines[key]
 
 
 @dataclass(frozen=True)

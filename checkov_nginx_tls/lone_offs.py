@@ -26,9 +26,9 @@ class LoneOff(NamedTuple):
 def lone_offs(configuration: Configuration, connections: Sequence[Connection]) -> Iterator[LoneOff]:
     """Those for connections outside the scanned tree, and those of the clients in nginx that verify by default."""
     yield from _unaccounted(configuration, connections)
-    for block in configuration.blocks:
-        for name, contexts in VERIFIES_BY_DEFAULT.items():
-            if block.own(name) and block.type in contexts:
+    for name, contexts in VERIFIES_BY_DEFAULT.items():
+        for block in configuration.blocks_with.get(name, ()):
+            if block.type in contexts:
                 yield from _offs(block, name)
 
 
@@ -39,15 +39,14 @@ def _unaccounted(configuration: Configuration, connections: Sequence[Connection]
     accounted = {id(placed) for one in possible for placed in one.directives}
     guessed = {placed.directive.written for one in possible for placed in one.directives if placed is not None}
     used = {connection.module.verify for connection in connections}
-    blocks = [block for block in configuration.blocks if not block.data]
     hidden = {
         id(placed)
-        for block in blocks
-        if block.unresolved
+        for block in configuration.unresolved_blocks
         for name in _verify_directives(block)
         for placed in block.possible(name).directives
     }
-    for block in blocks if hidden else (configuration.root,):
+    everywhere = (block for block in configuration.blocks if not block.data)
+    for block in everywhere if hidden else (configuration.root,):
         bare = block is configuration.root and not configuration.complete
         for name in _verify_directives(block):
             for off in _offs(block, name):

@@ -6,7 +6,7 @@ directives of the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Callable, Final, NamedTuple, TypeVar
 
@@ -85,11 +85,13 @@ class Possible:
 
     directives: tuple[Placed | None, ...]
 
-    @cached_property
+    @property
     def merged(self) -> Placed | None:
         """The one directive, or one that stands for several which say different things."""
-        if len(self.directives) == 1:
-            return self.directives[0]
+        return self.directives[0] if len(self.directives) == 1 else self._merged
+
+    @cached_property
+    def _merged(self) -> Placed | None:
         chosen = [placed for placed in self.directives if placed is not None]
         if len(chosen) == len(self.directives) and len({placed.directive.args for placed in chosen}) == 1:
             return chosen[-1]
@@ -124,28 +126,35 @@ class Block:
     type: str
     placed: Placed | None
     parent: Block | None
-    simple: list[Placed]
-    blocks: list[Block]
-    unresolved: list[Placed]
     data: bool = False
+    simple: list[Placed] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    unresolved: list[Placed] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._outer = self.parent if self.type in _INHERITING and self.parent and self.parent.type != MAIN else None
+        self._directives: dict[str, list[Placed]] = {}
         self._decided: dict[tuple[str, tuple[Case, ...]], Possible] = {}
         self._depends: dict[str, frozenset[str]] = {}
         self._rendered: dict[str, frozenset[tuple[Case, ...]]] = {}
 
+    def add(self, placed: Placed) -> None:
+        """Put in a directive without a block, behind those that are there."""
+        self.simple.append(placed)
+        own = self._directives.get(placed.directive.name)
+        if own is None:
+            self._directives[placed.directive.name] = [placed]
+        else:
+            own.append(placed)
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names of the block's own directives without a block, each once."""
+        return self._directives
+
     def own(self, name: str) -> Sequence[Placed]:
         """The block's own directives of that name, in order."""
         return self._directives.get(name, ())
-
-    @cached_property
-    def _directives(self) -> dict[str, list[Placed]]:
-        """The block's own directives by their names."""
-        by_name: dict[str, list[Placed]] = {}
-        for placed in self.simple:
-            by_name.setdefault(placed.directive.name, []).append(placed)
-        return by_name
 
     @property
     def noname(self) -> bool:
@@ -192,6 +201,8 @@ class Block:
 
     def rendered(self, name: str) -> frozenset[tuple[Case, ...]]:
         """The cases in which a template gives the block itself a directive of that name; see ``shortened``."""
+        if name not in self._directives:
+            return frozenset()
         if name not in self._rendered:
             self._rendered[name] = frozenset(shortened({placed.conditions for placed in self.own(name)}))
         return self._rendered[name]
@@ -349,17 +360,40 @@ class Configuration:
         """All its blocks in order, the outermost first."""
         return tuple(self.root.walk())
 
+    @cached_property
+    def blocks_with(self) -> Mapping[str, Sequence[Block]]:
+        """The blocks that have directives of a name themselves, by that name, each list in order; none with data."""
+        found: dict[str, list[Block]] = {}
+        for block in self.blocks:
+            for name in block.names if not block.data else ():
+                found.setdefault(name, []).append(block)
+        return found
+
+    @cached_property
+    def blocks_named(self) -> Mapping[str, Sequence[Block]]:
+        """The blocks by the names of their own directives, each list in order."""
+        found: dict[str, list[Block]] = {}
+        for block in self.blocks:
+            if block.placed is not None:
+                found.setdefault(block.placed.directive.name, []).append(block)
+        return found
+
+    @cached_property
+    def unresolved_blocks(self) -> Sequence[Block]:
+        """The blocks in which something is not in the scanned tree, in order; none with data."""
+        return tuple(block for block in self.blocks if block.unresolved and not block.data)
+
 
 def assemble(main: ParsedFile, resolver: IncludeResolver, now: datetime) -> Configuration:
     """Expand the includes of ``main`` and build its blocks; ``now`` is when the scan began."""
     kind = context_of(main)
-    root = Block(kind, None, None, [], [], [])
+    root = Block(kind, None, None)
     assembler = _Assembler(resolver, main)
     assembled = True
     try:
         assembler.fill(root, main.directives, ())
     except _TooLarge:
-        assembled, root = False, Block(kind, None, None, [], [], [])
+        assembled, root = False, Block(kind, None, None)
     problems = tuple(assembler.problems)
     complete = kind == MAIN and not main.context
     reader = partial(resolver.read, main.source)
@@ -382,16 +416,12 @@ class _Assembler:
         for directive in directives:
             if directive.is_opaque and not block.data:
                 self.put_opaque(block, directive, includes)
+            elif directive.block is not None:
+                self.add_block(block, Placed(directive, includes))
+            elif directive.name == "include" and len(directive.args) == 1:
+                self.include(block, Placed(directive, includes))
             else:
-                self.put(block, Placed(directive, includes))
-
-    def put(self, block: Block, placed: Placed) -> None:
-        if placed.directive.block is not None:
-            self.add_block(block, placed)
-        elif placed.directive.name == "include" and len(placed.directive.args) == 1:
-            self.include(block, placed)
-        else:
-            block.simple.append(placed)
+                block.add(Placed(directive, includes))
 
     def put_opaque(self, block: Block, directive: Directive, includes: tuple[Directive, ...]) -> None:
         """Put in a directive whose name a template fills in, and what it may be; of a block only what is likely."""
@@ -399,24 +429,22 @@ class _Assembler:
             self.add_block(block, Placed(directive.as_block_in(block.type), includes))
             return
         placed = Placed(directive, includes)
-        block.simple.append(placed)
+        block.add(placed)
         if not directive.readings or any(reading.is_guess for reading in directive.readings):
             block.unresolved.append(placed)
-        self.directives += len(directive.readings)
-        for reading in directive.readings:
-            self.put(block, Placed(reading, includes))
+        self.fill(block, directive.readings, includes)
 
     def add_block(self, parent: Block, placed: Placed) -> None:
         directive = placed.directive
-        child = Block(_type_of(parent, placed), placed, parent, [], [], [])
-        child.data = parent.data or directive.name in _DATA_BLOCKS
+        is_data = parent.data or directive.name in _DATA_BLOCKS
+        child = Block(_type_of(parent, placed), placed, parent, is_data)
         parent.blocks.append(child)
         self.descend(placed)
         self.fill(child, directive.block or (), placed.includes)
         self.depth -= 1
 
     def include(self, block: Block, placed: Placed) -> None:
-        block.simple.append(placed)
+        block.add(placed)
         files = self.resolver.resolve(placed.directive)
         if files is None:
             if not is_harmless(placed.directive.args[0]):

@@ -12,6 +12,7 @@ from checkov_nginx_tls.upstreams import Flag, flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
     from checkov_nginx_tls.model import Block, Configuration, Placed
 
@@ -44,36 +45,36 @@ _BLOCK_CONTEXTS: Final = {
 
 def refusals(configuration: Configuration) -> Iterator[Problem]:
     """Directives of this package's concern that make nginx refuse the configuration."""
-    for block in configuration.blocks:
-        if block.data:
-            continue
-        context_is_known = configuration.complete or block is not configuration.root
-        if context_is_known:
-            yield from _misplaced_blocks(block)
-        seen: set[str] = set()
-        for placed in block.simple:
-            name = placed.directive.name
-            if name not in _ONCE and not name.startswith(_PREFIXES):
-                continue
-            if placed.conditions or placed.directive.is_opaque:
-                continue
-            reason = _refused(block, placed) if name in _ONCE else None
-            if name in seen and name in _ONCE:
-                reason = f'"{name}" directive is duplicate'
-            if context_is_known and not _is_allowed(block, name):
-                reason = _not_allowed(name)
-            seen.add(name)
-            if reason is not None:
-                yield _problem(placed, reason)
+    unknown = None if configuration.complete else configuration.root
+    for name, blocks in configuration.blocks_with.items():
+        if name in _ONCE or name.startswith(_PREFIXES):
+            for block in blocks:
+                yield from _refused(block, name, context_is_known=block is not unknown)
+    for name, contexts in _BLOCK_CONTEXTS.items():
+        for block in configuration.blocks_named.get(name, ()):
+            yield from _misplaced(block, contexts, unknown)
 
 
-def _misplaced_blocks(block: Block) -> Iterator[Problem]:
-    for child in block.blocks:
-        placed = child.placed
-        if placed is None or placed.conditions:
-            continue
-        if block.type not in _BLOCK_CONTEXTS.get(placed.directive.name, {block.type}):
-            yield _problem(placed, _not_allowed(placed.directive.name))
+def _misplaced(block: Block, contexts: AbstractSet[str], unknown: Block | None) -> Iterator[Problem]:
+    """The block if it stands in another context than these; of what the block ``unknown`` is, nothing is known."""
+    placed, parent = block.placed, block.parent
+    if placed is None or parent is None or parent is unknown or parent.data or placed.conditions:
+        return
+    if parent.type not in contexts:
+        yield _problem(placed, _not_allowed(placed.directive.name))
+
+
+def _refused(block: Block, name: str, *, context_is_known: bool) -> Iterator[Problem]:
+    """What is wrong with a block's own directives of a name; those that a template makes may be others."""
+    written = [placed for placed in block.own(name) if not placed.conditions and not placed.directive.is_opaque]
+    misplaced = context_is_known and not _is_allowed(block, name)
+    for number, placed in enumerate(written):
+        if misplaced:
+            yield _problem(placed, _not_allowed(name))
+        elif number and name in _ONCE:
+            yield _problem(placed, f'"{name}" directive is duplicate')
+        elif name in _ONCE and (reason := _wrong_value(block, placed)) is not None:
+            yield _problem(placed, reason)
 
 
 def _is_allowed(block: Block, name: str) -> bool:
@@ -97,7 +98,7 @@ def _is_allowed_in(context: str, name: str) -> bool:
     return not known or context in contexts
 
 
-def _refused(block: Block, placed: Placed) -> str | None:
+def _wrong_value(block: Block, placed: Placed) -> str | None:
     directive = placed.directive
     if len(directive.args) != 1:
         return f'invalid number of arguments in "{directive.name}" directive'

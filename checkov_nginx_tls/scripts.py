@@ -50,11 +50,11 @@ def scripts_of(configuration: Configuration) -> Iterator[Script]:
     A file that is not in the scanned tree, or whose name depends on a variable or a template, is left out.
     """
     files = _ScriptFiles(configuration)
-    for block in configuration.blocks:
-        for placed in block.simple if not block.data else ():
-            name = placed.directive.name
-            if "_by_lua" in name or name in ("js_import", "js_include", "js_set"):
-                yield from files.of(placed, block)
+    for name, blocks in configuration.blocks_with.items():
+        if "_by_lua" in name or name in ("js_import", "js_include", "js_set"):
+            for block in blocks:
+                for placed in block.own(name):
+                    yield from files.of(placed, block)
 
 
 class _ScriptFiles:

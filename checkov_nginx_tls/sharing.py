@@ -125,8 +125,7 @@ def _literal_peers(connections: Sequence[Connection]) -> set[tuple[str, str]]:
 
 def _peers(connection: Connection, hosts: Iterable[Value]) -> set[tuple[str, str]]:
     """Hosts with their ports, or names of groups, as nginx compares them, each with its family."""
+    module = connection.module
+    default_port = ":443" if module.tls_scheme == "https://" else ""
     texts = map(constant, hosts)
-    peers = {text.lower() for text in texts if text is not None}
-    if connection.module.tls_scheme == "https://":
-        peers = {peer.removesuffix(":443") for peer in peers}
-    return {(connection.module.family, peer) for peer in peers}
+    return {(module.family, text.lower().removesuffix(default_port)) for text in texts if text is not None}

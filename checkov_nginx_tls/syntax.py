@@ -486,9 +486,9 @@ class _Offsets:
         return self.of(offset - 1) + 1
 
     @property
-    def constant(self) -> int | None:
-        """What is to be added to any offset, None where that depends on the offset."""
-        return None if self._gaps else self._dropped[0]
+    def are_equal(self) -> bool:
+        """Whether offsets in the source are the same as those in what is read."""
+        return self._dropped == [0]
 
     def of_statement(self, first: Token) -> tuple[int, int, int]:
         """Where a statement begins, and what lies behind its head and behind the whole of it."""
@@ -510,9 +510,11 @@ def _tokens(reader: _Reader, comments: list[Comment], *, brief: bool) -> Iterato
         if plain is not None and not plain[1].endswith(_READ_IN_DETAIL):
             start, stop = plain.start(1), plain.end()
             name, words, character = plain.groups()
-            lexer.first = first = Token(name)
+            first = Token(name)
             first.start, first.stop, first.parts, first.args = start, start + len(name), None, words.split()
-            lexer.punctuate(character, stop - 1, stop)
+            first.head_stop = first.end = stop
+            if character == "{":
+                lexer.open_block(first)
             yield first, 0, False
             yield character, 0, False
         else:
@@ -588,9 +590,12 @@ class _Lexer:
             raise self.reader.problem(start, f'unexpected "{character}"')
         first.head_stop = first.end = stop
         if character == "{":
-            if len(self.open_blocks) == DEPTH_LIMIT:
-                raise self.reader.problem(start, f"blocks are nested more than {DEPTH_LIMIT} deep")
-            self.open_blocks.append(first)
+            self.open_block(first)
+
+    def open_block(self, first: Token) -> None:
+        if len(self.open_blocks) == DEPTH_LIMIT:
+            raise self.reader.problem(first.head_stop - 1, f"blocks are nested more than {DEPTH_LIMIT} deep")
+        self.open_blocks.append(first)
 
     def finish(self) -> None:
         end = len(self.reader.text)
@@ -733,15 +738,12 @@ def _directives(
 ) -> tuple[Directive, ...]:
     """The directives of crossplane's statements."""
     directives: list[Directive] = []
-    has_conditions, base = conditions.any, offsets.constant
+    has_conditions, as_they_are = conditions.any, offsets.are_equal
     for statement in statements:
         first: Token = statement["directive"]
-        if base is not None:
-            places = base + first.start, base + first.head_stop, base + first.end
-        else:
-            places = offsets.of_statement(first)
+        places = (first.start, first.head_stop, first.end) if as_they_are else offsets.of_statement(first)
         texts: list[str] = statement["args"]
-        args = (*first.args, *map(_text, texts))
+        args = (*first.args, *map(_text, texts)) if texts else tuple(first.args)
         cases = conditions.at(places[0]) if has_conditions else ()
         parts = None if first.isidentifier() and first.parts is None else _parts_of_name(first, source, places[0])
         directive: Directive

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.model import always_holds, rewrite_levels, shortened
-from checkov_nginx_tls.modules import HANDLERS, MODULES, ZONE_SYNC
+from checkov_nginx_tls.modules import HANDLERS, MODULES, PASS_DIRECTIVES, ZONE_SYNC
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import (
     Target,
@@ -125,20 +125,20 @@ class Connection:
         """Whether a group is there whatever a template chooses, and all its members are in sight."""
         head = group.block.placed
         conditions = head.conditions if head is not None else ()
-        return not group.block.unresolved and always_holds([conditions], self.given)
+        return not group.block.unresolved and (not conditions or always_holds([conditions], self.given))
 
 
 def connections(configuration: Configuration) -> tuple[Connection, ...]:
     """All outbound connections of a configuration in the order of its blocks."""
     finder = _Finder(configuration)
-    return tuple(
-        connection for block in configuration.blocks if not block.data for connection in finder.connections_of(block)
-    )
+    passing = {block for name in PASS_DIRECTIVES for block in configuration.blocks_with.get(name, ())}
+    blocks = (block for block in configuration.blocks if block in passing)
+    return tuple(connection for block in blocks for connection in finder.connections_of(block))
 
 
-def groups_of(root: Block) -> Iterator[tuple[str, Group]]:
+def _groups_of(configuration: Configuration) -> Iterator[tuple[str, Group]]:
     """The upstream groups of a configuration with their family, "http" or "stream"."""
-    for block in root.walk():
+    for block in configuration.blocks_named.get("upstream", ()):
         if block.type in _GROUP_TYPES and block.placed is not None and block.placed.directive.args:
             members = tuple(placed.directive.args[0] for placed in block.own("server") if placed.directive.args)
             name = block.placed.directive.args[0].lower()
@@ -208,7 +208,7 @@ def _verification_meant(connection: Connection) -> list[str]:
     return [other.verify for other in MODULES if other.family == module.family and other is not module]
 
 
-_PASSES: Final = HANDLERS | {module.pass_directive for module in MODULES}
+_PASSES: Final = HANDLERS | PASS_DIRECTIVES
 _GROUP_TYPES: Final = frozenset({"http.upstream", "stream.upstream"})
 
 
@@ -242,19 +242,16 @@ class _Finder:
     def __init__(self, configuration: Configuration) -> None:
         self.variables = Variables(configuration)
         groups: dict[tuple[str, str], Group] = {}
-        for family, group in groups_of(configuration.root):
+        for family, group in _groups_of(configuration):
             other = groups.get((family, group.name))  # arms of a template may each have one
-            members = group.members if other is None else (*other.members, *group.members)
-            groups[family, group.name] = replace(group, members=members)
+            whole = group if other is None else replace(group, members=(*other.members, *group.members))
+            groups[family, group.name] = whole
         self.groups: Mapping[tuple[str, str], Group] = groups
         self.literal: dict[tuple[Module, str], _Reached] = {}
 
     def connections_of(self, block: Block) -> Iterator[Connection]:
-        modules = [module for module in _modules_of(block.type) if block.own(module.pass_directive)]
-        if not modules:
-            return
         idle = _idle_passes(block)
-        for module in modules:
+        for module in _modules_of(block.type):
             for placed in block.own(module.pass_directive):
                 if placed.directive.args:
                     yield self.connection(module, block, placed, handles=id(placed) not in idle)

@@ -66,7 +66,7 @@ _MACHINE: Final = frozenset(
     " request_id request_length request_time server_addr server_name server_port server_protocol"
     " ssl_cipher ssl_protocol ssl_session_id time_iso8601 time_local upstream_addr upstream_status".split()
 )
-_VALUE_BLOCKS: Final = frozenset({"map", "geo", "split_clients"})
+_VALUE_BLOCKS: Final = ("map", "geo", "split_clients")
 _MAP_SETTINGS: Final = frozenset({"volatile", "hostnames", "include", "ranges", "proxy", "proxy_recursive", "delete"})
 _IN_MAP: Final = "~"
 """Stands among the names of variables being expanded, where ``$1`` is of the map's regular expression."""
@@ -84,20 +84,25 @@ class Variables:
         self._captures: dict[str, bool] = {}
         self._set: set[tuple[str, str]] = set()
         self._rewrites = _Rewrites()
-        for block in configuration.blocks:
+        for block in configuration.blocks_with.get("set", ()):
             lines = (placed.directive.args for placed in block.own("set"))
             self._set.update((block.type.partition(".")[0], args[0].lstrip("$").lower()) for args in lines if args)
-            directive = block.placed.directive if block.placed is not None else None
-            if directive is not None and directive.name in _VALUE_BLOCKS and directive.args:
-                family = block.type.partition(".")[0]
-                name = directive.args[-1].lstrip("$").lower()
-                texts, complete = self._maps.get((family, name), ([], True))  # arms of a template may each have one
-                more, more_complete = _results(directive.name, block)
-                self._maps[family, name] = _distinct([*texts, *more]), complete and more_complete
-            for text in _regular_expressions(block):
-                for name, rooted in _groups(text):
-                    if name:
-                        self._captures[name] = rooted and self._captures.get(name, True)
+        for kind in _VALUE_BLOCKS:
+            for block in configuration.blocks_named.get(kind, ()):
+                self._add_results(kind, block)
+        for text in _regular_expressions(configuration):
+            for name, rooted in _groups(text) if "(" in text else ():
+                if name:
+                    self._captures[name] = rooted and self._captures.get(name, True)
+
+    def _add_results(self, kind: str, block: Block) -> None:
+        """Note what a map, geo or split_clients block makes its variable."""
+        args = block.placed.directive.args if block.placed is not None else ()
+        if args:
+            key = block.type.partition(".")[0], args[-1].lstrip("$").lower()
+            texts, complete = self._maps.get(key, ([], True))  # arms of a template may each have one
+            more, more_complete = _results(kind, block)
+            self._maps[key] = _distinct([*texts, *more]), complete and more_complete
 
     def expand(self, text: str, block: Block) -> frozenset[Value]:
         """Every value that a text with variables can have when a request is in ``block``."""
@@ -194,14 +199,17 @@ def _results(kind: str, block: Block) -> tuple[list[str], bool]:
     return texts, not block.unresolved
 
 
-def _regular_expressions(block: Block) -> Iterator[str]:
-    if block.placed is not None and block.placed.directive.name in ("location", "if", "map"):
-        yield from block.placed.directive.args
-    if block.data:
-        yield from (placed.directive.name for placed in block.simple)
+def _regular_expressions(configuration: Configuration) -> Iterator[str]:
+    """Texts that may be regular expressions."""
+    for name in ("location", "if", "map"):
+        for block in configuration.blocks_named.get(name, ()):
+            yield from block.placed.directive.args if block.placed is not None else ()
+    for block in configuration.blocks:
+        yield from block.names if block.data else ()
     for name in ("server_name", "rewrite"):
-        for placed in block.own(name):
-            yield from placed.directive.args
+        for block in configuration.blocks_with.get(name, ()):
+            for placed in block.own(name):
+                yield from placed.directive.args
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:
@@ -390,7 +398,7 @@ def _captured_path(number: int, block: Block) -> bool:
 
 def _groups(regular_expression: str) -> Iterator[tuple[str, bool]]:
     """The capturing groups: each one's name, or "", and whether it begins with a slash."""
-    for match in _GROUP.finditer(regular_expression) if "(" in regular_expression else ():
+    for match in _GROUP.finditer(regular_expression):
         if match.group("open"):
             rooted = match.group("slash") == "/" and "|" not in regular_expression
             yield (match.group("name") or "").lower(), rooted

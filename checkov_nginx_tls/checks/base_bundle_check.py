@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from checkov_nginx_tls.model import Configuration
+    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
 
 NAME_LENGTH: Final = 200
@@ -46,7 +48,7 @@ class BaseBundleCheck(BaseUpstreamCheck):
             if result is not None:
                 connection = found.connection
                 cause = connection.placed if result is CheckResult.PASSED else found.placed
-                keys = (connection.module.verify, connection.module.trusted_certificate)
+                keys = _keys(connection.module)
                 yield Judgement(result, cause, connection, keys, _JudgedBundle(found, configuration.now))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
@@ -59,6 +61,11 @@ class BaseBundleCheck(BaseUpstreamCheck):
             self.explain_bundle(group[0].found, group[0].now, places([one.found.connection for one in group]))
             for group in by_file.values()
         )
+
+
+@cache
+def _keys(module: Module) -> tuple[str, ...]:
+    return (module.verify, module.trusted_certificate)
 
 
 def quoted(name: str) -> str:

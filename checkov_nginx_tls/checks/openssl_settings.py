@@ -137,7 +137,7 @@ class Inspector:
             self._names[prefix] = frozenset(f"{prefix}_{setting}" for setting in self._looks_at)
         source = block.nearest_of(self._names[prefix])
         arms = self._arms_in(prefix, source) if source is not None else {}
-        relevant = tuple(case for case in given if case.construct in arms)
+        relevant = tuple(case for case in given if case.construct in arms) if given else ()
         key = (prefix, source, relevant)
         if key not in self._inspected:
             settings = tuple(self._settings(source, prefix, rendering) for rendering in _renderings(arms, relevant))
@@ -206,10 +206,8 @@ def _unaccounted(
 def _open_blocks(configuration: Configuration, connections: Sequence[Connection]) -> Iterator[tuple[Block, str]]:
     """Blocks in which connections may stand that nobody sees, each with a module's prefix."""
     used = {connection.module.ssl_prefix for connection in connections}
-    for block in configuration.blocks:
-        bare = block is configuration.root and not configuration.complete
-        if block.data or not (block.unresolved or bare):
-            continue
+    bare = [] if configuration.complete or configuration.root.unresolved else [configuration.root]
+    for block in [*bare, *configuration.unresolved_blocks]:
         family = block.type.partition(".")[0]
         for prefix in sorted({module.ssl_prefix for module in MODULES if module.family == family}):
             if block.unresolved or prefix not in used:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration
+    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
 
 
@@ -77,7 +79,7 @@ server {
         for connection in connections:
             if connection.verify is None or connection.verification is not Flag.ON or not connection.loads_bundle:
                 continue
-            keys = (connection.module.verify, connection.module.trusted_certificate)
+            keys = _keys(connection.module)
             bundles = connection.possible("trusted_certificate").answers(bundle_of)
             if "" not in bundles:
                 yield Judgement(CheckResult.PASSED, connection.placed, connection, keys)
@@ -100,6 +102,11 @@ server {
             f"does not start. Add {module.trusted_certificate} with the CA certificate that signs the upstream's "
             f"certificate.{_empty(connections)}{_listener(connections)}"
         )
+
+
+@cache
+def _keys(module: Module) -> tuple[str, ...]:
+    return (module.verify, module.trusted_certificate)
 
 
 def _empty(connections: Sequence[Connection]) -> str:

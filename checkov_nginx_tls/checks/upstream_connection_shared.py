@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration, Placed
+    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection, Group
 
 
@@ -119,7 +121,7 @@ http {
             yield judgement
         for connection in relevant:
             if connection.is_verified and connection.transport is Transport.TLS and id(connection) not in failed:
-                yield Judgement(CheckResult.PASSED, connection.placed, connection, _keys(connection))
+                yield Judgement(CheckResult.PASSED, connection.placed, connection, _keys(connection.module))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
@@ -153,8 +155,9 @@ http {
         )
 
 
-def _keys(connection: Connection) -> tuple[str, ...]:
-    prefix = connection.module.ssl_prefix
+@cache
+def _keys(module: Module) -> tuple[str, ...]:
+    prefix = module.ssl_prefix
     return ("keepalive", f"{prefix}_verify", f"{prefix}_trusted_certificate", f"{prefix}_session_reuse")
 
 
@@ -167,7 +170,7 @@ def _shared_connections(relevant: Sequence[Connection]) -> Iterator[Judgement]:
             certain = set(differing if len(steady) == len(sharing) else _differing(group, steady))
             for connection in differing:
                 result = CheckResult.FAILED if connection in certain else CheckResult.UNKNOWN
-                yield Judgement(result, keepalive, connection, _keys(connection))
+                yield Judgement(result, keepalive, connection, _keys(connection.module))
 
 
 def _differing(group: Group, sharing: Sequence[Connection]) -> Iterator[Connection]:
@@ -216,4 +219,4 @@ def _shared_sessions(connections: Sequence[Connection]) -> Iterator[Judgement]:
         first = sharing[0].bundle
         for connection in sharing:
             if connection.bundle != first:
-                yield Judgement(CheckResult.FAILED, connection.placed, connection, _keys(connection))
+                yield Judgement(CheckResult.FAILED, connection.placed, connection, _keys(connection.module))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration
+    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
     from checkov_nginx_tls.variables import Value
 
@@ -79,7 +81,7 @@ server {
             result = _judge(connection)
             name = connection.fixed_name
             cause = connection.placed if name is None or result is CheckResult.PASSED else name
-            keys = (connection.module.pass_directive, f"{connection.module.ssl_prefix}_name")
+            keys = _keys(connection.module)
             if result is not CheckResult.PASSED or connection.transport is Transport.TLS:
                 yield Judgement(result, cause, connection, keys)
 
@@ -96,6 +98,11 @@ server {
             f"the client chooses the name that is verified for {places(connections)}: it comes from {written}. Set "
             f"{setting} to the upstream's name, or take it from a map whose results are all constants."
         )
+
+
+@cache
+def _keys(module: Module) -> tuple[str, ...]:
+    return (module.pass_directive, f"{module.ssl_prefix}_name")
 
 
 def _judge(connection: Connection) -> CheckResult:

@@ -82,9 +82,9 @@ server {
         """See BaseUpstreamCheck."""
         own_names = _OwnNames.of(configuration)
         for connection in connections:
-            if connection.handles and connection.module.tls_flag is None and not _is_for_acme(connection.block):
+            if connection.handles and connection.module.tls_flag is None:
                 result = _judge(connection, own_names)
-                if result is not None:
+                if result is CheckResult.PASSED or (result is not None and not _is_for_acme(connection.block)):
                     yield Judgement(result, connection.placed, connection, (connection.module.pass_directive,))
 
     def guideline_of(self, judgement: Judgement) -> str:
@@ -125,7 +125,7 @@ class _OwnNames(NamedTuple):
 
     @classmethod
     def of(cls, configuration: Configuration) -> _OwnNames:
-        servers = (block for block in configuration.blocks if block.type == "http.server")
+        servers = (block for block in configuration.blocks_with.get("server_name", ()) if block.type == "http.server")
         lines = (placed.directive.args for block in servers for placed in block.own("server_name"))
         names = {name.lower() for args in lines for name in args}
         ends = {name.lstrip("*") for name in names if name.startswith(("*.", "."))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration, Placed
+    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
     from checkov_nginx_tls.variables import Value
 
@@ -86,7 +88,7 @@ server {
         for connection in connections:
             result = _judge(connection) if connection.is_verified and _has_bundle(connection) else None
             if result is not None:
-                keys = (connection.module.verify, f"{connection.module.ssl_prefix}_server_name")
+                keys = _keys(connection.module)
                 cause = _cause(connection) if result is CheckResult.FAILED else connection.placed
                 yield Judgement(result, cause, connection, keys)
 
@@ -109,6 +111,11 @@ server {
             f"server with several certificates may show another. Set {setting} to on."
             f"{'' if is_set else missing_includes(judgements)}"
         )
+
+
+@cache
+def _keys(module: Module) -> tuple[str, ...]:
+    return (module.verify, f"{module.ssl_prefix}_server_name")
 
 
 def _has_bundle(connection: Connection) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration, Placed
+    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
 
 
@@ -82,13 +84,13 @@ server {
                 continue
             if _name_cannot_match(connection):
                 cause = connection.fixed_name or connection.placed
-                yield Judgement(CheckResult.FAILED, cause, connection, _keys(connection, "name"))
+                yield Judgement(CheckResult.FAILED, cause, connection, _keys(connection.module, "name"))
             elif (depth := _zero_depth(connection)) is not None and _knows_intermediate(
                 configuration, connection, intermediates
             ):
-                yield Judgement(CheckResult.FAILED, depth, connection, _keys(connection, "verify_depth"))
+                yield Judgement(CheckResult.FAILED, depth, connection, _keys(connection.module, "verify_depth"))
             else:
-                yield Judgement(CheckResult.PASSED, connection.placed, connection, _keys(connection, "name"))
+                yield Judgement(CheckResult.PASSED, connection.placed, connection, _keys(connection.module, "name"))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
@@ -106,8 +108,9 @@ server {
         )
 
 
-def _keys(connection: Connection, setting: str) -> tuple[str, ...]:
-    return (connection.module.pass_directive, f"{connection.module.ssl_prefix}_{setting}")
+@cache
+def _keys(module: Module, setting: str) -> tuple[str, ...]:
+    return (module.pass_directive, f"{module.ssl_prefix}_{setting}")
 
 
 def _name_cannot_match(connection: Connection) -> bool:

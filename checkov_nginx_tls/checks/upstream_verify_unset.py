@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration
+    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
 
 
@@ -81,7 +83,7 @@ server {
         for connection in connections:
             result = _judge(connection)
             if result is not None and (result is CheckResult.PASSED or connection not in idle):
-                yield Judgement(result, connection.placed, connection, _keys(connection))
+                yield Judgement(result, connection.placed, connection, _keys(connection.module))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
@@ -108,8 +110,9 @@ def _judge(connection: Connection) -> CheckResult | None:
     return CheckResult.FAILED if connection.transport is Transport.TLS else CheckResult.UNKNOWN
 
 
-def _keys(connection: Connection) -> tuple[str, ...]:
-    return (connection.module.pass_directive, connection.module.verify)
+@cache
+def _keys(module: Module) -> tuple[str, ...]:
+    return (module.pass_directive, module.verify)
 
 
 def _idle_bundle(connection: Connection) -> str:
