@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple, Union, cast
 
@@ -53,6 +55,9 @@ CODE_LINES: Final = 50
 
 LINE_LENGTH: Final = 1000
 """Characters of a line that a report quotes."""
+
+_AT_A_TIME: Final = 32
+"""Judgements that a rule gives before the next one's turn."""
 
 _SNIPPET_LENGTH: Final = 4000
 """Characters of what a report points to, beyond which it is not quoted."""
@@ -284,6 +289,7 @@ class _Judge:
         self._should_run = should_run
         self._with_passes = with_passes
         self._opinions: dict[BaseUpstreamCheck, _Opinions] = {}
+        self._passed: dict[Directive, dict[BaseUpstreamCheck, Judgement]] = {}
         self._blocks: dict[tuple[str, str, str], list[_BlockResult]] = {}
         self._raised: set[str] = set()
         self._excerpts: dict[Directive, Excerpt] = {}
@@ -298,9 +304,7 @@ class _Judge:
         found = connections(configuration)
         self.judged.append(Judged(configuration, found))
         wanted = [check for check in self._checks.values() if self._may_run(check, configuration)]
-        for check in wanted:
-            if isinstance(check, BaseUpstreamCheck):
-                self._judge(check, configuration, found)
+        self._judge([check for check in wanted if isinstance(check, BaseUpstreamCheck)], configuration, found)
         user_checks = [check for check in wanted if not isinstance(check, BaseUpstreamCheck)]
         if user_checks:
             for block in configuration.blocks:
@@ -312,7 +316,11 @@ class _Judge:
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """All outcomes, by file, line and check."""
-        outcomes = [outcome for opinions in self._opinions.values() for outcome in self._outcomes_of(opinions)]
+        outcomes: list[Outcome] = []
+        for opinions in self._opinions.values():
+            outcomes += self._failures(opinions)
+            outcomes += self._doubts(opinions)
+        outcomes += self._passes() if self._with_passes else ()
         outcomes += self._block_outcomes()
         kept = [outcome for outcome in outcomes if self._should_run(outcome.check, outcome.path)]
         return tuple(sorted(kept, key=attrgetter("order")))
@@ -327,22 +335,37 @@ class _Judge:
             elif check is None and skip.check_id.upper().startswith("CKV_NGINX_CUSTOM_"):
                 yield UnusedSkip(path, skip.line, f"{text} names no check")
 
-    def _judge(self, check: BaseUpstreamCheck, configuration: Configuration, found: Sequence[Connection]) -> None:
+    def _judge(
+        self, checks: Sequence[BaseUpstreamCheck], configuration: Configuration, found: Sequence[Connection]
+    ) -> None:
+        """Let each rule judge a few connections in turn: what one looked at, the processor has at hand for the next."""
+        pending = deque((check, self._judgements(check, configuration, found)) for check in checks)
+        while pending:
+            check, judgements = pending.popleft()
+            some = list(islice(judgements, _AT_A_TIME))
+            if some:
+                self._note(check, some)
+                pending.append((check, judgements))
+
+    def _judgements(
+        self, check: BaseUpstreamCheck, configuration: Configuration, found: Sequence[Connection]
+    ) -> Iterator[Judgement]:
         try:
-            judgements = list(check.judge(configuration, found))
+            yield from check.judge(configuration, found)
         except Exception as error:  # noqa: BLE001  # a rule's mistake must neither end the scan nor pass silently
             path = configuration.main.source.path
             check.log_check_error(path, configuration.root.type, configuration.main.source.name, {})
             self.problems.append(Problem(path, 1, _failure(check, error)))
             self._raised.add(check.id)
-            return
-        self._opinions.setdefault(check, _Opinions(check)).add(judgements)
 
-    def _outcomes_of(self, opinions: _Opinions) -> Iterator[Outcome]:
-        yield from self._failures(opinions)
-        yield from self._doubts(opinions)
-        if self._with_passes:
-            yield from self._passes(opinions)
+    def _note(self, check: BaseUpstreamCheck, judgements: Iterable[Judgement]) -> None:
+        """Keep what a rule says. Of what a directive may be, nothing passes."""
+        opinions = self._opinions.setdefault(check, _Opinions(check))
+        for judgement in judgements:
+            if judgement.result is not CheckResult.PASSED:
+                opinions.add(judgement)
+            elif not judgement.is_guess:
+                self._passed.setdefault(judgement.cause.directive, {}).setdefault(check, judgement)
 
     def _failures(self, opinions: _Opinions) -> Iterator[Outcome]:
         for place, group in opinions.failed.items():
@@ -363,20 +386,22 @@ class _Judge:
             if left and directive not in opinions.failed:
                 yield self._outcome(opinions, directive, CheckResult.UNKNOWN, left)
 
-    def _passes(self, opinions: _Opinions) -> Iterator[Outcome]:
-        others = {*opinions.failed, *opinions.undecided, *opinions.failed_at}
-        for directive, judgement in opinions.passed.items():
-            if directive not in others:
-                yield Outcome(
-                    opinions.check,
-                    CheckResult.PASSED,
-                    self._excerpts.get(directive) or self._excerpt_of(directive),
-                    "",
-                    opinions.guideline(judgement),
-                    judgement.evaluated_keys,
-                    "",
-                    judgement.block_type,
-                )
+    def _passes(self) -> Iterator[Outcome]:
+        failed = {check: opinions.directives() for check, opinions in self._opinions.items()}
+        for directive, judgements in self._passed.items():
+            excerpt = self._excerpt_of(directive)
+            for check, judgement in judgements.items():
+                if directive not in failed[check]:
+                    yield Outcome(
+                        check,
+                        CheckResult.PASSED,
+                        excerpt,
+                        "",
+                        self._opinions[check].guideline(judgement),
+                        judgement.evaluated_keys,
+                        "",
+                        judgement.block_type,
+                    )
 
     def _skip(self, check_id: str, judgement: Judgement) -> Skip | None:
         places = [judgement.cause.directive, *judgement.cause.includes]
@@ -481,7 +506,7 @@ class _Judge:
 
 
 class _Opinions:
-    """What one rule says of the connections of all configurations, by the places of its findings.
+    """What one rule says of the connections of all configurations but passes, by the places of its findings.
 
     ``failed_at`` are the passes of connections that failed, wherever the cause stands.
     """
@@ -491,24 +516,23 @@ class _Opinions:
         self.failed: dict[Place, list[Judgement]] = {}
         self.failed_at: set[Directive] = set()
         self.undecided: dict[Directive, list[Judgement]] = {}
-        self.passed: dict[Directive, Judgement] = {}
         self._guidelines: dict[tuple[Module | None, str, tuple[str, ...]], str] = {}
 
-    def add(self, judgements: Iterable[Judgement]) -> None:
-        """Note what it says; of what a directive may be, nothing is certain, and nothing passes."""
-        for judgement in judgements:
-            if judgement.result is CheckResult.PASSED:
-                if not judgement.is_guess:
-                    self.passed.setdefault(judgement.cause.directive, judgement)
-            elif judgement.is_guess:
-                self._doubt(judgement._replace(result=CheckResult.UNKNOWN))
-            elif judgement.result is CheckResult.FAILED:
-                spot = judgement.spot
-                self.failed.setdefault(judgement.cause.directive if spot is None else spot.id, []).append(judgement)
-                if judgement.connection is not None:
-                    self.failed_at.add(judgement.connection.placed.directive)
-            else:
-                self._doubt(judgement)
+    def directives(self) -> set[Place]:
+        """Where something is said."""
+        return {*self.failed, *self.failed_at, *self.undecided}
+
+    def add(self, judgement: Judgement) -> None:
+        """Note a judgement; of what a directive may be, nothing is certain."""
+        if judgement.is_guess:
+            self._doubt(judgement._replace(result=CheckResult.UNKNOWN))
+        elif judgement.result is CheckResult.FAILED:
+            spot = judgement.spot
+            self.failed.setdefault(judgement.cause.directive if spot is None else spot.id, []).append(judgement)
+            if judgement.connection is not None:
+                self.failed_at.add(judgement.connection.placed.directive)
+        else:
+            self._doubt(judgement)
 
     def _doubt(self, judgement: Judgement) -> None:
         undecided = judgement.connection.placed if judgement.connection is not None else judgement.cause

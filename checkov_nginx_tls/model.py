@@ -127,9 +127,9 @@ class Block:
     placed: Placed | None
     parent: Block | None
     data: bool = False
-    simple: list[Placed] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
-    unresolved: list[Placed] = field(default_factory=list)
+    simple: list[Placed] = field(default_factory=list, init=False)
+    blocks: list[Block] = field(default_factory=list, init=False)
+    unresolved: list[Placed] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self._outer = self.parent if self.type in _INHERITING and self.parent and self.parent.type != MAIN else None

@@ -41,6 +41,8 @@ _BLOCK_CONTEXTS: Final = {
     "upstream": frozenset({"http", "stream"}),
     "server": frozenset({"http", "stream", "mail"}),
 }
+_BLOCK_ARGUMENTS: Final = {"upstream": (1, 1), "location": (1, 2), "limit_except": (1, 99), "if": (1, 99)}
+"""How many arguments blocks take at least and at most (``NGX_CONF_TAKE1``, ``TAKE12`` and ``1MORE``)."""
 
 
 def refusals(configuration: Configuration) -> Iterator[Problem]:
@@ -52,16 +54,20 @@ def refusals(configuration: Configuration) -> Iterator[Problem]:
                 yield from _refused(block, name, context_is_known=block is not unknown)
     for name, contexts in _BLOCK_CONTEXTS.items():
         for block in configuration.blocks_named.get(name, ()):
-            yield from _misplaced(block, contexts, unknown)
+            yield from _refused_block(block, contexts, unknown)
 
 
-def _misplaced(block: Block, contexts: AbstractSet[str], unknown: Block | None) -> Iterator[Problem]:
-    """The block if it stands in another context than these; of what the block ``unknown`` is, nothing is known."""
+def _refused_block(block: Block, contexts: AbstractSet[str], unknown: Block | None) -> Iterator[Problem]:
+    """What is wrong with a block that belongs into these contexts; what ``unknown`` holds may stand in any."""
     placed, parent = block.placed, block.parent
-    if placed is None or parent is None or parent is unknown or parent.data or placed.conditions:
+    if placed is None or parent is None or parent.data or placed.conditions:
         return
-    if parent.type not in contexts:
-        yield _problem(placed, _not_allowed(placed.directive.name))
+    directive = placed.directive
+    least, most = _BLOCK_ARGUMENTS.get(directive.name, (0, len(directive.args)))
+    if parent is not unknown and parent.type not in contexts:
+        yield _problem(placed, _not_allowed(directive.name))
+    elif not least <= len(directive.args) <= most and not any(isinstance(arg, Templated) for arg in directive.args):
+        yield _problem(placed, _wrong_number(directive.name))
 
 
 def _refused(block: Block, name: str, *, context_is_known: bool) -> Iterator[Problem]:
@@ -101,7 +107,7 @@ def _is_allowed_in(context: str, name: str) -> bool:
 def _wrong_value(block: Block, placed: Placed) -> str | None:
     directive = placed.directive
     if len(directive.args) != 1:
-        return f'invalid number of arguments in "{directive.name}" directive'
+        return _wrong_number(directive.name)
     value = directive.args[0]
     if isinstance(value, Templated):
         return None
@@ -112,6 +118,10 @@ def _wrong_value(block: Block, placed: Placed) -> str | None:
     if directive.name == "proxy_pass" and block.type.startswith("http") and "$" not in value:
         return None if value.lower().startswith(("http://", "https://")) else f'invalid URL prefix in "{value}"'
     return None
+
+
+def _wrong_number(name: str) -> str:
+    return f'invalid number of arguments in "{name}" directive'
 
 
 def _not_allowed(name: str) -> str:

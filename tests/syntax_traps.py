@@ -315,6 +315,11 @@ _OTHER: tuple[Trap, ...] = (
     ),
     Trap("parenthesis after a closing quote", _http(b'proxy_ssl_verify "off");'), VALUE, "invalid number of arg"),
     Trap("two values", _http(b"proxy_ssl_verify off on;"), VALUE, "invalid number of arguments"),
+    Trap(
+        "group without a name", _http(b"upstream { server 192.0.2.1; } proxy_ssl_verify off;"), VALUE, "invalid number"
+    ),
+    Trap("location without a path", _http(b"server { location { proxy_ssl_verify off; } }"), VALUE, "invalid number"),
+    Trap("three paths", _http(b"server { location ~ a b { proxy_ssl_verify off; } }"), VALUE, "invalid number of arg"),
     Trap("no value", _http(b"proxy_ssl_verify;"), VALUE, "invalid number of arguments"),
     Trap("upper-case name", _http(b"Proxy_ssl_verify off;"), NAME, 'unknown directive "Proxy_ssl_verify"'),
     Trap(

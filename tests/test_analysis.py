@@ -521,6 +521,13 @@ def test_a_skip_that_skips_nothing_is_a_warning(tmp_path: Path) -> None:
         ("proxy_ssl_verify; proxy_pass https://a;", 'invalid number of arguments in "proxy_ssl_verify" directive'),
         ("proxy_ssl_verify on; proxy_ssl_verify on; proxy_pass http://a;", '"proxy_ssl_verify" directive is duplicate'),
         ("location / { proxy_pass backend; }", 'invalid URL prefix in "backend"'),
+        (
+            "upstream { server a; }\nserver { location / { proxy_pass http://a; } }",
+            'invalid number of arguments in "upstream" directive',
+        ),
+        ("location { proxy_pass http://a; }", 'invalid number of arguments in "location" directive'),
+        ("location ~ a b { proxy_pass http://a; }", 'invalid number of arguments in "location" directive'),
+        ("location / { if { proxy_pass http://a; } }", 'invalid number of arguments in "if" directive'),
     ],
 )
 def test_refusals_are_problems_in_the_words_of_nginx(tmp_path: Path, text: str, reason: str) -> None:

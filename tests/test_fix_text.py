@@ -68,7 +68,7 @@ def gaps(draw: st.DrawFn, *, needed: bool = False) -> str:
         if kind == 0:
             parts.append(draw(LINE_END))
         elif kind == 1 and (parts[0] == " " or needed):
-            comment = draw(st.text("ab ;{}\"'#é\t", max_size=8))
+            comment = draw(st.text("ab ;{}\"'#é\t", max_size=8)).replace("{{", "")  # which would open a template's tag
             parts.append(f" #{comment}{draw(LINE_END)}")
     return "".join(parts)
 

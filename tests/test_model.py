@@ -53,10 +53,12 @@ levels = st.lists(st.lists(cases, max_size=3), min_size=1, max_size=3)
 
 def nested(conditions: Sequence[Sequence[tuple[Case, ...]]]) -> Block:
     """The innermost of blocks that have directives under these conditions, one list for each block."""
-    block = Block("http", None, None, [], [], [])
+    block = Block("http", None, None)
     for number, own in enumerate(conditions):
         simple = [placed(one, f"{number}.{index}") for index, one in enumerate(own)]
-        block = Block("http.location" if number else "http", None, block if number else None, simple, [], [])
+        block = Block("http.location" if number else "http", None, block if number else None)
+        for one in simple:
+            block.add(one)
     return block
 
 

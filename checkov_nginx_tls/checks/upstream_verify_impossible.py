@@ -101,7 +101,7 @@ server {
                 f"{prefix}_verify_depth 0 allows no intermediate CA, and the bundle of {places(connections)} holds "
                 "one. Set it to the number of intermediates between root and upstream; 2 is a good choice."
             )
-        name = next((text for text in map(constant, connections[0].names) if text is not None), "")
+        name = min(text for text in map(constant, connections[0].names) if text is not None)
         return (
             f'no certificate matches the name "{name}" that nginx looks for at {places(connections)}: every request '
             f"ends in 502. Set {prefix}_name to a DNS name in the upstream's certificate."

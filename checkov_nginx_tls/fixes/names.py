@@ -142,5 +142,5 @@ def _is_fixed(connection: Connection, name: Value) -> bool:
 
 
 def constants(names: Iterable[Value]) -> list[str]:
-    """The names of which the configuration fixes all."""
-    return [text for text in map(constant, names) if text is not None]
+    """The names of which the configuration fixes all, in order."""
+    return sorted(text for text in map(constant, names) if text is not None)

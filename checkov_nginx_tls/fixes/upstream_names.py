@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from checkov_nginx_tls.fixes.drafts import Draft
 from checkov_nginx_tls.fixes.edits import Unmendable
-from checkov_nginx_tls.fixes.names import natural, only_name
+from checkov_nginx_tls.fixes.names import constants, natural, only_name
 from checkov_nginx_tls.fixes.settings import Plan
 from checkov_nginx_tls.fixes.verification import DEPTH
-from checkov_nginx_tls.variables import constant
 
 if TYPE_CHECKING:
     from checkov_nginx_tls.fixes.drafts import Case
@@ -38,8 +37,7 @@ def _named(case: Case, names: dict[Connection, str]) -> Draft:
 def _fixed(connection: Connection) -> str:
     """The name of a target that is one constant; it must be among those that a leading dot accepted."""
     name = only_name(connection)
-    for written in connection.names:
-        text = constant(written) or ""
+    for text in constants(connection.names):
         if text.startswith(".") and not name.lower().endswith(text.lower()):
             raise Unmendable(f'{name} is no subdomain of "{text}": write the name that is right')
     return name
