@@ -10,7 +10,7 @@ from checkov_nginx_tls.checks.registry import registry
 from checkov_nginx_tls.kubernetes.catalogue import KUBERNETES_RULES
 
 if TYPE_CHECKING:
-    from checkov_nginx_tls.checks.rule import Rule
+    from checkov_nginx_tls.rule import Rule
 
 
 def rules() -> tuple[Rule, ...]:

@@ -20,7 +20,7 @@ from checkov_nginx_tls import __version__
 from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
-    from checkov_nginx_tls.checks.rule import Rule
+    from checkov_nginx_tls.rule import Rule
 
 PROGRAM = "checkov-nginx-tls"
 POLICY_FILE = "checkov_nginx_tls_policies.py"

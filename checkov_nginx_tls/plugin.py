@@ -335,12 +335,17 @@ def _surround(runner: type, method: str) -> None:
 
     @wraps(original)
     def surrounded(self: Any, *args: Any, **kwargs: Any) -> Any:
+        from checkov_nginx_tls.kubernetes.definitions import JUDGED_KINDS, objects_of
+
+        objects = list(objects_of(self.definitions))
+        if not any(one.kind in JUDGED_KINDS for one in objects):
+            return original(self, *args, **kwargs)
         from checkov_nginx_tls.kubernetes import checkov_checks
 
         with _lock:
             checkov_checks.register()
         given = inspect.signature(original).bind(self, *args, **kwargs).arguments
-        with checkov_checks.scan_of(self.definitions, given["report"], given.get("root_folder")):
+        with checkov_checks.scan_of(objects, given["report"], given.get("root_folder")):
             return original(self, *args, **kwargs)
 
     setattr(runner, method, surrounded)

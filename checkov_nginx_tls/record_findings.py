@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from checkov.common.typing import _BaselineFailedChecks
     from junit_xml import TestSuite
 
-    from checkov_nginx_tls.checks.rule import Rule
+    from checkov_nginx_tls.rule import Rule
 
     HasResult = Callable[[Report, Record], bool]
 

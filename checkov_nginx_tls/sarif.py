@@ -15,9 +15,9 @@ from checkov_nginx_tls.explanations import as_markdown, as_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from checkov_nginx_tls.checks.rule import Rule
     from checkov_nginx_tls.findings import Finding, Fix, Location
     from checkov_nginx_tls.places import Region
+    from checkov_nginx_tls.rule import Rule
 
 SCHEMA: Final = "https://raw.githubusercontent.com/oasis-tcs/sarif-spec/main/sarif-2.1/schema/sarif-schema-2.1.0.json"
 TOOL: Final = "checkov-nginx-tls"

@@ -14,7 +14,7 @@ from checkov_nginx_tls.cli import main
 from checkov_nginx_tls.explanations import as_markdown, as_text
 
 if TYPE_CHECKING:
-    from checkov_nginx_tls.checks.rule import Rule
+    from checkov_nginx_tls.rule import Rule
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

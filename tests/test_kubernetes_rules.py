@@ -14,6 +14,7 @@ import pytest
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.kubernetes.catalogue import KUBERNETES_RULES
+from checkov_nginx_tls.kubernetes.definitions import JUDGED_KINDS
 from kubernetes_scan import found, marked, scan
 
 if TYPE_CHECKING:
@@ -89,6 +90,10 @@ def test_a_rule_says_everything_about_itself(rule: KubernetesRule) -> None:
     assert text.language == "yaml"
     assert text.guideline.startswith(("https://kubernetes.github.io/ingress-nginx/", "https://docs.nginx.com/"))
     assert all((text.title, text.what, text.why, text.nginx, text.cwe, rule.kinds))
+
+
+def test_the_kinds_that_are_judged_are_those_of_the_rules() -> None:
+    assert {kind for rule in KUBERNETES_RULES for kind in rule.kinds} == JUDGED_KINDS
 
 
 def test_ids_are_in_order() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from checkov_nginx_tls.checks.rule import Rule
+    from checkov_nginx_tls.rule import Rule
 
 each_rule = pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule.id))
 RULES = [sarif.rule_of(rule) for rule in rules()]

@@ -13,9 +13,9 @@ from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from checkov_nginx_tls.checks.rule import Rule
     from checkov_nginx_tls.conf import BlockConf
     from checkov_nginx_tls.model import Configuration, Placed
+    from checkov_nginx_tls.rule import Rule
     from checkov_nginx_tls.syntax import Source
     from checkov_nginx_tls.upstreams import Connection
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, Spot
-from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import DOCUMENTATION
+from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.script_verification import look_into
 from checkov_nginx_tls.scripts import scripts_of
 

@@ -14,8 +14,8 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     missing_includes,
     places,
 )
-from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
+from checkov_nginx_tls.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.upstreams import Flag, bundle_of
 
 if TYPE_CHECKING:

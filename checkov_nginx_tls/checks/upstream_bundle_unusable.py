@@ -10,8 +10,8 @@ from checkov.common.models.enums import CheckResult
 from checkov_nginx_tls.bundles import Fault, faults
 from checkov_nginx_tls.certificates import Kind
 from checkov_nginx_tls.checks.base_bundle_check import BaseBundleCheck, quoted
-from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
+from checkov_nginx_tls.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.targets import Transport
 
 if TYPE_CHECKING:

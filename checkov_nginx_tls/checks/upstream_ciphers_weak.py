@@ -12,10 +12,10 @@ from checkov_nginx_tls.checks.openssl_settings import (
     judge_settings,
     places_concerned,
 )
-from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.cipher_strings import WEAKNESSES, evaluate, weak_ciphersuites
 from checkov_nginx_tls.modules import HTTP_PROXY
 from checkov_nginx_tls.protocol_versions import VERSION_COMMANDS, admitted_versions
+from checkov_nginx_tls.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
-from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import DOCUMENTATION, GRPC
+from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.sharing import (
     KEEPING_MODULES,
     changes_together,

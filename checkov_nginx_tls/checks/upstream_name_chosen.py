@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
-from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
+from checkov_nginx_tls.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.targets import Transport
 from checkov_nginx_tls.variables import Unfixed
 

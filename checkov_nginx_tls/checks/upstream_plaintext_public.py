@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
-from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.model import ancestors
 from checkov_nginx_tls.modules import HTTP_PROXY
 from checkov_nginx_tls.public_hosts import is_public
+from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import Transport, name_in
 from checkov_nginx_tls.variables import UNKNOWN_VALUE, constant

@@ -14,8 +14,8 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     missing_includes,
     places,
 )
-from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
+from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.targets import Transport
 from checkov_nginx_tls.upstreams import Flag, bundle_of, flag, is_named_by_address, matches_nothing
 from checkov_nginx_tls.variables import Unfixed, constant

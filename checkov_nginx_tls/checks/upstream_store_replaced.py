@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, connections_of, places
 from checkov_nginx_tls.checks.openssl_settings import Fault, Inspector
-from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import HTTP_PROXY
+from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.syntax import Templated
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     places,
     remedy,
 )
-from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.lone_offs import lone_offs
 from checkov_nginx_tls.modules import HTTP_PROXY, VERIFIES_BY_DEFAULT
+from checkov_nginx_tls.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.targets import Transport
 from checkov_nginx_tls.upstreams import Flag
 

@@ -9,8 +9,8 @@ from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.certificates import read_bundle
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
-from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.modules import HTTP_PROXY, ZONE_SYNC
+from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.targets import Transport
 from checkov_nginx_tls.upstreams import matches_nothing
 from checkov_nginx_tls.variables import constant

@@ -20,10 +20,11 @@ from checkov.runner_filter import RunnerFilter
 from checkov.terraform.checks.resource.base_resource_check import BaseResourceCheck
 
 from checkov_nginx_tls.kubernetes.catalogue import KUBERNETES_RULES
+from checkov_nginx_tls.kubernetes.definitions import objects_of
 from checkov_nginx_tls.kubernetes.kubernetes_rule import Judgement, gravest
 from checkov_nginx_tls.kubernetes.objects import Objects, object_of
 from checkov_nginx_tls.kubernetes.terraform import objects_in, resource_types
-from checkov_nginx_tls.kubernetes.values import mapping, sequence
+from checkov_nginx_tls.kubernetes.values import mapping
 from checkov_nginx_tls.repository_paths import RepositoryPaths
 from checkov_nginx_tls.texts import printable
 
@@ -62,12 +63,12 @@ _scan: Final[ContextVar[Scan | None]] = ContextVar("checkov_nginx_tls_kubernetes
 
 
 @contextmanager
-def scan_of(definitions: object, report: Report, root: str | None) -> Iterator[None]:
+def scan_of(objects: Iterable[KubernetesObject], report: Report, root: str | None) -> Iterator[None]:
     """Let the checks that run inside know the objects of a runner; afterwards complete the report and the log.
 
     ``root`` is the directory that is scanned, None where single files are.
     """
-    scan = Scan(objects_of(definitions))
+    scan = Scan(objects)
     token = _scan.set(scan)
     try:
         yield
@@ -114,19 +115,6 @@ def undecided_objects(root: str | None, files: list[str]) -> Iterator[Undecided]
                 yield Undecided(
                     one.path, line if isinstance(line, int) else 1, rule.rule.id, one.title, judgement.message
                 )
-
-
-def objects_of(definitions: object) -> Iterator[KubernetesObject]:
-    """The objects in what a runner has read: by file a list of documents, or blocks of Terraform."""
-    for path, content in mapping(definitions).items():
-        for document in content if isinstance(content, list) else ():
-            one = object_of(document, str(path))
-            if one is not None:
-                yield one
-        for block in sequence(mapping(content).get("resource")):
-            for resource_type, named in mapping(block).items():
-                for resource in mapping(named).values():
-                    yield from objects_in(resource_type, resource, "")
 
 
 def register() -> None:

@@ -16,6 +16,7 @@ from yaml import YAMLError
 from checkov_nginx_tls.files import NO_CONTENTS, Problem, TooLarge, Unreadable, read
 from checkov_nginx_tls.findings import Finding, Fingerprints, Suppression
 from checkov_nginx_tls.kubernetes.catalogue import KUBERNETES_RULES
+from checkov_nginx_tls.kubernetes.definitions import JUDGED_KINDS
 from checkov_nginx_tls.kubernetes.object_findings import WrittenObject, finding_of_object
 from checkov_nginx_tls.kubernetes.objects import Objects, object_of
 from checkov_nginx_tls.kubernetes.values import at, mapping, sequence, text
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     Lines = Sequence[tuple[int, str]]
 
 _ENDINGS: Final = (".yaml", ".yml", ".json")
-_JUDGED: Final = frozenset(kind for rule in KUBERNETES_RULES for kind in rule.kinds)
 _KIND: Final = re.compile(
-    rb"kind[\"']?[ \t]*:[ \t]*[\"']?(%s|Secret|ConfigMap|List)\b" % b"|".join(kind.encode() for kind in sorted(_JUDGED))
+    rb"kind[\"']?[ \t]*:[ \t]*[\"']?(%s|Secret|ConfigMap|List)\b"
+    % b"|".join(kind.encode() for kind in sorted(JUDGED_KINDS))
 )
 """Objects that are judged, that others refer to, and lists of them."""
 
@@ -60,7 +61,7 @@ def judge_files(files: Iterable[str], paths: RepositoryPaths, contents: Mapping[
     ``contents`` are what is read instead of the files at some paths.
     """
     objects, problems = _objects(files, contents)
-    if not any(placed.one.kind in _JUDGED for placed in objects):
+    if not any(placed.one.kind in JUDGED_KINDS for placed in objects):
         return Judged((), tuple(problems), 0)
     known = Objects(placed.one for placed in objects)
     fingerprints = Fingerprints()
@@ -125,7 +126,7 @@ def _objects(files: Iterable[str], contents: Mapping[str, bytes]) -> tuple[list[
         kinds = {kind.decode() for kind in _KIND.findall(data)}
         if kinds and b"apiVersion" in data and _HELM.search(data) is None:
             mentioned[path] = data, kinds
-    if not any(not kinds.isdisjoint(_JUDGED) for _, kinds in mentioned.values()):
+    if not any(not kinds.isdisjoint(JUDGED_KINDS) for _, kinds in mentioned.values()):
         return [], problems
     return [placed for path, (data, _) in mentioned.items() for placed in _read(path, data)], problems
 

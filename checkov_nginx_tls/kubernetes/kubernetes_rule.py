@@ -10,8 +10,8 @@ from checkov.common.models.enums import CheckResult
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from checkov_nginx_tls.checks.rule import Rule
     from checkov_nginx_tls.kubernetes.objects import KubernetesObject, Objects
+    from checkov_nginx_tls.rule import Rule
 
 
 class Judgement(NamedTuple):

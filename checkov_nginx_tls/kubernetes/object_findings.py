@@ -13,9 +13,9 @@ from checkov_nginx_tls.texts import printable, printable_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from checkov_nginx_tls.checks.rule import Rule
     from checkov_nginx_tls.findings import Fingerprints, Suppression
     from checkov_nginx_tls.formats.yaml_nodes import Node
+    from checkov_nginx_tls.rule import Rule
 
 
 class WrittenObject(NamedTuple):

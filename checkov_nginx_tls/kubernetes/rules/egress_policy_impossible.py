@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.kubernetes.kubernetes_rule import Judgement, KubernetesRule
 from checkov_nginx_tls.kubernetes.policies import section
 from checkov_nginx_tls.kubernetes.secret_keys import has_ca
 from checkov_nginx_tls.kubernetes.values import is_on, is_templated, text
+from checkov_nginx_tls.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 
 if TYPE_CHECKING:
     from checkov_nginx_tls.kubernetes.objects import KubernetesObject, Objects

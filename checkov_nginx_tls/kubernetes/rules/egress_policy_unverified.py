@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.kubernetes.kubernetes_rule import Judgement, KubernetesRule
 from checkov_nginx_tls.kubernetes.policies import section
 from checkov_nginx_tls.kubernetes.values import is_on
+from checkov_nginx_tls.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 
 if TYPE_CHECKING:
     from checkov_nginx_tls.kubernetes.objects import KubernetesObject, Objects

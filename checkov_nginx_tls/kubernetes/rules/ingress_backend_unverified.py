@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.kubernetes.ingress_nginx import (
     PREFIX,
     TLS_PROTOCOLS,
@@ -22,6 +21,7 @@ from checkov_nginx_tls.kubernetes.ingress_nginx import (
 from checkov_nginx_tls.kubernetes.kubernetes_rule import Judgement, KubernetesRule, gravest
 from checkov_nginx_tls.kubernetes.settings import GRPC, Judged, Outcome, judge
 from checkov_nginx_tls.kubernetes.values import is_templated
+from checkov_nginx_tls.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.rule import Rule
 from checkov_nginx_tls.kubernetes.kubernetes_rule import Judgement, KubernetesRule, gravest
 from checkov_nginx_tls.kubernetes.policies import section
 from checkov_nginx_tls.kubernetes.values import is_on, is_templated, text
+from checkov_nginx_tls.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.kubernetes.kubernetes_rule import Judgement, KubernetesRule, gravest
 from checkov_nginx_tls.kubernetes.nginx_ingress_controller import POLICIES, SSL_SERVICES, Connection, connections
 from checkov_nginx_tls.kubernetes.settings import GRPC, Judged, Outcome, judge
+from checkov_nginx_tls.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
