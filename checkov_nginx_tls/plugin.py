@@ -41,10 +41,9 @@ import site
 import sys
 import sysconfig
 import threading
-from dataclasses import dataclass
 from functools import wraps
 from importlib.machinery import PathFinder
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from checkov.common.bridgecrew.check_type import CheckType, checkov_runners
 from checkov.common.bridgecrew.code_categories import CodeCategoryMapping, CodeCategoryType
@@ -85,10 +84,11 @@ def activate(policy_file: str) -> None:
             return
         if not _resolves_in_main_process(policy_file):
             raise ImportError("it is not installed where Checkov runs, only found beside the policy file")
-        _register_feature()
         _surround_runners()
         if multiprocessing.parent_process() is not None:
             _notify_main_process()
+        else:
+            _register_feature()
 
 
 def register_framework() -> None:
@@ -120,8 +120,7 @@ def _register_category() -> None:
     CodeCategoryMapping.setdefault(CHECK_TYPE, CodeCategoryType.IAC)
 
 
-@dataclass(frozen=True)
-class _Scan:
+class _Scan(NamedTuple):
     """What Checkov is scanning at this moment."""
 
     root_folder: str | None
