@@ -588,4 +588,4 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _failure(check: BaseNginxCheck, error: Exception) -> str:
-    return f"check {check.id} failed to run ({type(error).__name__}: {error}): the file is not judged by it"
+    return f"check {check.id} failed to run ({type(error).__name__}: {error}): the file is not wholly judged by it"

@@ -343,6 +343,46 @@ _OTHER: tuple[Trap, ...] = (
         VALUE,
         'invalid percent value "proxy_ssl_verify"',
     ),
+    Trap("pass in http", _http(b"proxy_pass http://127.0.0.1; proxy_ssl_verify off;"), CONTEXT, "is not allowed here"),
+    Trap(
+        "pass in a server",
+        _http(b"server { proxy_pass http://127.0.0.1; } proxy_ssl_verify off;"),
+        CONTEXT,
+        "is not allowed here",
+    ),
+    Trap(
+        "pass in an if of a server",
+        _http(b"server { if ($host) { proxy_pass http://127.0.0.1; } } proxy_ssl_verify off;"),
+        CONTEXT,
+        "is not allowed here",
+    ),
+    Trap(
+        "switch of stream in http",
+        _http(b"server { proxy_ssl on; } proxy_ssl_verify off;"),
+        CONTEXT,
+        "is not allowed here",
+    ),
+    Trap(
+        "server in a server",
+        _http(b"server { server { listen 1; } } proxy_ssl_verify off;"),
+        CONTEXT,
+        "is not allowed here",
+    ),
+    Trap(
+        "group in a server",
+        _http(b"server { upstream u { server 127.0.0.1; } } proxy_ssl_verify off;"),
+        CONTEXT,
+        "is not allowed here",
+    ),
+    Trap(
+        "location in http", _http(b"location / { return 200; } proxy_ssl_verify off;"), CONTEXT, "is not allowed here"
+    ),
+    Trap(
+        "limit_except in a server",
+        _http(b"server { limit_except GET { deny all; } } proxy_ssl_verify off;"),
+        CONTEXT,
+        "is not allowed here",
+    ),
     Trap("verify in an upstream", _http(b"upstream u { proxy_ssl_verify off; }"), CONTEXT, "is not allowed here"),
     Trap("byte order mark", _BOM + _http(b"proxy_ssl_verify off;"), SYNTAX, 'unknown directive "\ufeffevents"'),
     Trap("byte order mark before a comment", _BOM + b"# c\n" + _http(b"proxy_ssl_verify off;"), SYNTAX, "unknown"),

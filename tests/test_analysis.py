@@ -6,7 +6,7 @@ import os
 import sys
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from checkov.common.models.enums import CheckResult
@@ -535,6 +535,48 @@ def test_refusals_are_problems_in_the_words_of_nginx(tmp_path: Path, text: str, 
 
 
 @pytest.mark.parametrize(
+    ("inside", "name"),
+    [
+        ("upstream u { server a; proxy_ssl_verify on; }", "proxy_ssl_verify"),
+        ("proxy_pass http://a;", "proxy_pass"),
+        ("server { proxy_pass http://a; }", "proxy_pass"),
+        ("server { if ($a) { proxy_pass http://a; } }", "proxy_pass"),
+        ("server { proxy_ssl on; }", "proxy_ssl"),
+        ("server { server { listen 80; } }", "server"),
+        ("server { upstream u { server a; } }", "upstream"),
+        ("location / { return 200; }", "location"),
+        ("server { limit_except GET { deny all; } }", "limit_except"),
+    ],
+)
+def test_what_stands_where_nginx_does_not_allow_it_is_named(tmp_path: Path, inside: str, name: str) -> None:
+    text = f"events {{}} http {{ {inside} server {{ location / {{ {BAD} }} }} }}"
+    assert reasons(scan(tmp_path, {"nginx.conf": text})) == [f'nginx.conf:1: "{name}" directive is not allowed here']
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "server { location / { if ($a) { proxy_pass http://a; } } }",
+        "map $a $b { proxy_pass 1; location 2; }",
+        "server { {% if a %}proxy_pass http://a;{% endif %} }",
+        "server { {{ name }}proxy_pass http://a; }",
+        "upstream {% if a %}u{% endif %} { server a; }",
+    ],
+)
+def test_what_nginx_allows_or_a_template_decides_is_not_refused(tmp_path: Path, inside: str) -> None:
+    text = f"events {{}} http {{ {inside} server {{ location / {{ {BAD} }} }} }}"
+    assert reasons(scan(tmp_path, {"nginx.conf": text})) == []
+
+
+def test_a_template_may_give_a_part_of_http_at_its_top_level(tmp_path: Path) -> None:
+    server = f"server {{ location / {{ {BAD} }} }}"
+    analysis = scan(tmp_path, {"nginx.conf": f"events {{}}\n{{% if a %}}\n{server}\n{{% endif %}}\nhttp {{ }}\n"})
+    assert [block.type for block in analysis.judged[0].configuration.blocks][2:4] == ["http.server", "http.location"]
+    assert reasons(analysis) == []
+    assert scan(tmp_path, {"nginx.conf": f"events {{}}\n{server}\nhttp {{ }}\n"}).problems != ()
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "upstream { server a; }\nserver { location / { proxy_pass https://a.example.com; } }",
@@ -606,8 +648,25 @@ def test_a_check_that_raises_is_no_silent_pass(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(UpstreamVerifyDisabled, "judge", broken)
     analysis = scan(tmp_path, {"a.conf": BAD})
     assert reasons(analysis) == [
-        "a.conf:1: check CKV_NGINX_CUSTOM_01 failed to run (RuntimeError: no luck): the file is not judged by it"
+        "a.conf:1: check CKV_NGINX_CUSTOM_01 failed to run (RuntimeError: no luck): the file is not wholly judged by it"
     ]
+
+
+def test_what_a_check_finds_before_it_raises_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from checkov_nginx_tls.checks.upstream_verify_unset import UpstreamVerifyUnset
+
+    judge = UpstreamVerifyUnset.judge
+
+    def broken(*args: Any) -> Iterator[object]:
+        yield next(iter(judge(*args)))
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr(UpstreamVerifyUnset, "judge", broken)
+    analysis = scan(
+        tmp_path, {"a.conf": "location /a { proxy_pass https://a; }\nlocation /b { proxy_pass https://b; }"}
+    )
+    assert [one[:2] for one in results(analysis, tmp_path)] == ["03"]
+    assert "CKV_NGINX_CUSTOM_03 failed to run (RuntimeError: no luck)" in reasons(analysis)[0]
 
 
 # names

@@ -121,6 +121,23 @@ FAILED = (
         "http { proxy_ssl_protocols TLSv1; include missing.conf; server { listen 80; location / { " + _PASS + " } } }",
         "admits obsolete versions for https://backend.example.com",
     ),
+    (
+        "10",
+        "http { proxy_ssl_protocols TLSv1; include missing.conf; "
+        "server { location / { " + _PASS + " proxy_ssl_protocols TLSv1.2; } } }",
+        "admits obsolete versions for every TLS connection in the configuration that includes this",
+    ),
+    ("10", "proxy_ssl_protocols TLSv1;", "for every TLS connection in the configuration that includes this"),
+    (
+        "11",
+        f"location / {{ {_PASS} proxy_ssl_ciphers RC4-SHA:DES-CBC3-SHA:NULL-SHA:ADH-AES128-SHA:AECDH-AES128-SHA; }}",
+        "; and 1 more) for https://backend.example.com",
+    ),
+    (
+        "04",
+        f"location / {{ {_PASS} grpc_ssl_verify on; }} location /g {{ grpc_pass grpcs://g.example.com; }}",
+        "grpc_ssl_verify does nothing for https://backend.example.com",
+    ),
 )
 
 

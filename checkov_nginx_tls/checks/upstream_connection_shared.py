@@ -114,13 +114,11 @@ http {
         """See BaseUpstreamCheck."""
         del configuration
         relevant = speaking_tls(connections)
-        failed: set[int] = set()
-        shared = [*_shared_connections(relevant), *_shared_sessions(connections)]
-        for judgement in [*shared, *_changing_names(relevant)]:
-            failed.add(id(judgement.connection))
-            yield judgement
+        yield from _shared_connections(relevant)
+        yield from _shared_sessions(connections)
+        yield from _changing_names(relevant)
         for connection in relevant:
-            if connection.is_verified and connection.transport is Transport.TLS and id(connection) not in failed:
+            if connection.is_verified and connection.transport is Transport.TLS:
                 yield Judgement(CheckResult.PASSED, connection.placed, connection, _keys(connection.module))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:

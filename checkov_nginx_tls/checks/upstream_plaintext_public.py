@@ -185,5 +185,5 @@ def _host(value: Value, place: str) -> Iterator[_Host]:
 
 def _is_for_acme(block: Block) -> bool:
     """Whether a block serves the challenges by which a certificate is issued, which are fetched without TLS."""
-    paths = (one.placed.directive.args[-1:] for one in ancestors(block) if one.type == "http.location" and one.placed)
-    return any(_ACME in path.replace("\\", "") for args in paths for path in args)
+    locations = (one.placed for one in ancestors(block) if one.type == "http.location")
+    return any(_ACME in arg.replace("\\", "") for placed in locations if placed for arg in placed.directive.args)
