@@ -147,3 +147,25 @@ def test_a_finding_says_what_is_wrong(tmp_path: Path, number: str, text: str, sa
     assert found
     assert {one.result.value for one in found} == {"FAILED"}
     assert all(said in one.message for one in found)
+
+
+PASSED = (
+    (f"location / {{ {_PASS} {_ON} }}", "01 02 03 04 05 06 07 08 09 10 11 14"),
+    (f"location / {{ {_PASS} }}", "10 11 14"),
+    ("location / { proxy_pass http://127.0.0.1; " + _ON + " }", "14"),
+    (f"location / {{ proxy_pass {{{{ scheme }}}}://backend.example.com; {_ON} }}", "14"),
+    (f"location / {{ return 204; {_PASS} {_ON} }}", "02"),
+)
+
+
+@pytest.mark.parametrize(("text", "numbers"), PASSED)
+def test_a_pass_is_said_of_what_a_rule_is_about_only(tmp_path: Path, text: str, numbers: str) -> None:
+    file = tmp_path / "a.conf"
+    file.write_text(text, encoding="utf-8")
+    found = analyse(None, [str(file)]).outcomes
+    assert " ".join(one.check.id[-2:] for one in found if one.result.value == "PASSED") == numbers
+
+
+def test_a_fault_that_a_template_leaves_out_in_one_rendering_is_none_of_unseen_connections(tmp_path: Path) -> None:
+    arms = "{% if a %}proxy_ssl_protocols TLSv1;{% else %}proxy_ssl_protocols TLSv1.2;{% endif %}\n"
+    assert outcomes(tmp_path, f"{arms}include missing.conf;\n", "10") == []
