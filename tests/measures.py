@@ -53,6 +53,12 @@ def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
     return min(times)
 
 
+def seconds_in_turn(*works: Callable[[], object]) -> list[float]:
+    """The same of each of several pieces of work, which take turns: a machine is not as fast at any time."""
+    times = [[seconds(work, 1) for work in works] for _ in range(ROUNDS)]
+    return [min(of_one) for of_one in zip(*times)]
+
+
 def analyse(path: Path) -> object:
     """The whole analysis of a file or of a directory."""
     from checkov_nginx_tls import analysis
@@ -80,24 +86,21 @@ def one_file_against_crossplane(scratch: Path) -> Measure:
 
     path = scratch / "nginx.conf"
     path.write_text(main_configuration(100_000))
-    ours, bare = [], []
-    for _ in range(ROUNDS):
-        bare.append(seconds(lambda: crossplane.parse(str(path)), 1))
-        ours.append(seconds(lambda: analyse(path), 1))
-    told = f"{min(ours):.2f} s against {min(bare):.2f} s"
-    return Measure("100,000 lines against crossplane.parse", min(ours) / min(bare), 1.0, told)
+    ours, bare = seconds_in_turn(lambda: analyse(path), lambda: crossplane.parse(str(path)))
+    told = f"{ours:.2f} s against {bare:.2f} s"
+    return Measure("100,000 lines against crossplane.parse", ours / bare, 1.0, told)
 
 
 def growth(
     name: str, sizes: tuple[int, int], write: Callable[[Path, int], Path], scratch: Path, slack: float = 1.5
 ) -> Measure:
     """How many times longer the larger of two sizes takes; at most ``slack`` times as much as it is larger."""
-    times = []
+    paths = []
     for size in sizes:
         directory = scratch / str(size)
         directory.mkdir()
-        path = write(directory, size)
-        times.append(seconds(lambda path=path: analyse(path), 2))  # type: ignore[misc]
+        paths.append(write(directory, size))
+    times = seconds_in_turn(lambda: analyse(paths[0]), lambda: analyse(paths[1]))
     told = f"{times[0]:.2f} s and {times[1]:.2f} s"
     return Measure(name, times[1] / times[0], slack * sizes[1] / sizes[0], told)
 
@@ -180,7 +183,7 @@ def foreign_tree(scratch: Path) -> Measure:
                     file.read()
 
     walk()
-    ours, plain = seconds(lambda: analyse(scratch)), seconds(walk)
+    ours, plain = seconds_in_turn(lambda: analyse(scratch), walk)
     return Measure(
         "20,000 files, 20 of nginx, against a walk", ours / plain, 1.5, f"{ours:.2f} s against {plain:.2f} s"
     )
@@ -241,7 +244,6 @@ def _alternately(one: list[str], other: list[str], rounds: int, directory: Path)
 
 def other_scanners(scratch: Path) -> Iterator[Measure]:
     """The time of ``lint``, times what is asked, against that of other scanners of nginx configuration."""
-    _compile_package()
     big = scratch / "nginx.conf"
     big.write_text(main_configuration(100_000))
     tree = scratch / "tree"
@@ -251,20 +253,10 @@ def other_scanners(scratch: Path) -> Iterator[Measure]:
         if not program:
             continue
         for path, files, faster in ((big, [big], 8), (tree, sorted(tree.rglob("*.conf")), 3)):
-            ours = _wall([sys.executable, "-m", "checkov_nginx_tls", "lint", str(path)])
-            theirs = _wall([program, *map(str, files)])
+            lint = [sys.executable, "-m", "checkov_nginx_tls", "lint", str(path)]
+            ours, theirs = _alternately(lint, [program, *map(str, files)], 2, scratch)
             told = f"{ours:.2f} s against {theirs:.2f} s"
             yield Measure(f"{faster} x {path.name} against {variable.lower()}", faster * ours / theirs, 1.0, told)
-
-
-def _wall(command: list[str]) -> float:
-    """The shorter of two times by the clock."""
-    times = []
-    for _ in range(2):
-        start = time.perf_counter()
-        subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def _output(command: list[str]) -> str:
