@@ -288,12 +288,13 @@ class _Judge:
         self._suppressions = Suppressions(files.values())
         self._should_run = should_run
         self._with_passes = with_passes
-        self._opinions: dict[BaseUpstreamCheck, _Opinions] = {}
         self._passed: dict[Directive, dict[BaseUpstreamCheck, Judgement]] = {}
         self._blocks: dict[tuple[str, str, str], list[_BlockResult]] = {}
         self._raised: set[str] = set()
         self._excerpts: dict[Directive, Excerpt] = {}
         self._checks: dict[str, BaseNginxCheck] = {check.id: check for check in registry.checks()}
+        rules = (check for check in self._checks.values() if isinstance(check, BaseUpstreamCheck))
+        self._opinions = {rule: _Opinions(rule) for rule in rules}
         self.problems: list[Problem] = []
         self.judged: list[Judged] = []
 
@@ -360,7 +361,7 @@ class _Judge:
 
     def _note(self, check: BaseUpstreamCheck, judgements: Iterable[Judgement]) -> None:
         """Keep what a rule says. Of what a directive may be, nothing passes."""
-        opinions = self._opinions.setdefault(check, _Opinions(check))
+        opinions = self._opinions[check]
         for judgement in judgements:
             if judgement.result is not CheckResult.PASSED:
                 opinions.add(judgement)

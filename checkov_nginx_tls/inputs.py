@@ -20,8 +20,9 @@ STANDARD_INPUT: Final = "-"
 STANDARD_INPUT_NAME: Final = "stdin"
 """What messages call the file that came from there."""
 
-STANDARD_INPUT_DIRECTORY: Final = "<stdin>"
-"""The directory that the file is said to be in: there is none of that name, so nothing beside it is read."""
+NO_PATH: Final = "<stdin>"
+"""Stands for the path of what came from there, or of the directory around it: nothing has that name, so nothing beside
+it is read."""
 
 
 class Group(NamedTuple):
@@ -52,7 +53,7 @@ def _around(path: str, directories: Iterable[str]) -> str | None:
 
 def text_alone(data: bytes) -> Configurations:
     """The configurations in what came on standard input: a file alone, whose includes are not in sight."""
-    directory = os.path.realpath(STANDARD_INPUT_DIRECTORY)
+    directory = os.path.realpath(NO_PATH)
     path = os.path.join(directory, STANDARD_INPUT_NAME)
     return find_configurations(None, [path], contents={path: data}, base=directory)
 

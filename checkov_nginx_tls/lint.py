@@ -17,7 +17,7 @@ from checkov.common.models.enums import CheckResult
 from checkov_nginx_tls import __version__, sarif
 from checkov_nginx_tls.files import keep_as_checkov, walk
 from checkov_nginx_tls.findings import findings
-from checkov_nginx_tls.inputs import STANDARD_INPUT, grouped
+from checkov_nginx_tls.inputs import NO_PATH, STANDARD_INPUT, grouped
 from checkov_nginx_tls.places import Region
 from checkov_nginx_tls.repository_paths import RepositoryPaths
 from checkov_nginx_tls.shares import analyse_in_shares
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.findings import Finding
 
 PROGRAM: Final = "checkov-nginx-tls"
-STANDARD_INPUT_NAME: Final = "<stdin>"
-"""What messages call the standard input where nobody says which file it is."""
-
 NOTHING, FOUND, UNREADABLE = 0, 1, 2
 """Exit codes: no finding, findings, and something that could not be read or judged."""
 
@@ -84,7 +81,7 @@ def run(paths: Sequence[str], output_format: str, stdin_filename: str | None) ->
     """Lint directories, files and the standard input ("-"), print what was found, and return the exit code."""
     contents = {}
     if STANDARD_INPUT in paths:
-        contents[os.path.realpath(stdin_filename or STANDARD_INPUT_NAME)] = sys.stdin.buffer.read()
+        contents[os.path.realpath(stdin_filename or NO_PATH)] = sys.stdin.buffer.read()
     linted = lint([path for path in paths if path != STANDARD_INPUT], contents, in_full=output_format == "sarif")
     _print(FORMATS[output_format](linted), sys.stdout)
     _print("".join(f"{line}\n" for line in _remarks(linted, output_format)), sys.stderr)

@@ -15,7 +15,7 @@ from checkov_nginx_tls.modules import HARMLESS_INCLUDES
 from checkov_nginx_tls.syntax import undecided_among
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -285,12 +285,14 @@ def may_hold(conditions: Iterable[Case], given: Sequence[Case]) -> bool:
 
 
 def always_holds(
-    alternatives: Iterable[Sequence[Case]], given: Sequence[Case] = (), renderings: int = _RENDERING_LIMIT
+    alternatives: Collection[Sequence[Case]], given: Sequence[Case] = (), renderings: int = _RENDERING_LIMIT
 ) -> bool:
     """Whether a template renders one of the alternatives in any case in which the given ones hold.
 
     False where that takes more than so many renderings to see.
     """
+    if () in alternatives:
+        return True
     known = {(case.construct, case.arm) for case in given}
     left = {
         tuple(case for case in cases if (case.construct, case.arm) not in known)

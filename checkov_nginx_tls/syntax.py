@@ -512,9 +512,7 @@ def _tokens(reader: _Reader, comments: list[Comment], *, brief: bool) -> Iterato
             name, words, character = plain.groups()
             first = Token(name)
             first.start, first.stop, first.parts, first.args = start, start + len(name), None, words.split()
-            first.head_stop = first.end = stop
-            if character == "{":
-                lexer.open_block(first)
+            lexer.end_head(first, character, stop)
             yield first, 0, False
             yield character, 0, False
         else:
@@ -588,14 +586,15 @@ class _Lexer:
             return
         if first is None:
             raise self.reader.problem(start, f'unexpected "{character}"')
+        self.end_head(first, character, stop)
+
+    def end_head(self, first: Token, character: str, stop: int) -> None:
+        """A statement's ``;`` or ``{`` in front of an offset."""
         first.head_stop = first.end = stop
         if character == "{":
-            self.open_block(first)
-
-    def open_block(self, first: Token) -> None:
-        if len(self.open_blocks) == DEPTH_LIMIT:
-            raise self.reader.problem(first.head_stop - 1, f"blocks are nested more than {DEPTH_LIMIT} deep")
-        self.open_blocks.append(first)
+            if len(self.open_blocks) == DEPTH_LIMIT:
+                raise self.reader.problem(stop - 1, f"blocks are nested more than {DEPTH_LIMIT} deep")
+            self.open_blocks.append(first)
 
     def finish(self) -> None:
         end = len(self.reader.text)

@@ -125,7 +125,7 @@ class Connection:
         """Whether a group is there whatever a template chooses, and all its members are in sight."""
         head = group.block.placed
         conditions = head.conditions if head is not None else ()
-        return not group.block.unresolved and (not conditions or always_holds([conditions], self.given))
+        return not group.block.unresolved and always_holds([conditions], self.given)
 
 
 def connections(configuration: Configuration) -> tuple[Connection, ...]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
@@ -42,20 +43,22 @@ class Measure(NamedTuple):
         return self.ratio <= self.limit
 
 
-def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """The shortest time that some work took of a processor."""
+def seconds(work: Callable[[], object], rounds: int = ROUNDS, clock: Callable[[], float] = time.process_time) -> float:
+    """The shortest time that some work took: of a processor, unless another clock is given."""
     times = []
     for _ in range(rounds):
         gc.collect()
-        start = time.process_time()
+        start = clock()
         work()
-        times.append(time.process_time() - start)
+        times.append(clock() - start)
     return min(times)
 
 
-def seconds_in_turn(*works: Callable[[], object]) -> list[float]:
+def seconds_in_turn(
+    *works: Callable[[], object], rounds: int = ROUNDS, clock: Callable[[], float] = time.process_time
+) -> list[float]:
     """The same of each of several pieces of work, which take turns: a machine is not as fast at any time."""
-    times = [[seconds(work, 1) for work in works] for _ in range(ROUNDS)]
+    times = [[seconds(work, 1, clock) for work in works] for _ in range(rounds)]
     return [min(of_one) for of_one in zip(*times)]
 
 
@@ -230,16 +233,11 @@ def _compile_package() -> None:
     compileall.compile_dir(HERE.parent / "checkov_nginx_tls", quiet=2)
 
 
-def _alternately(one: list[str], other: list[str], rounds: int, directory: Path) -> tuple[float, float]:
-    """The shortest times of two commands that run in turn."""
+def _alternately(one: list[str], other: list[str], rounds: int, directory: Path) -> list[float]:
+    """The shortest times by the clock of two commands that run in turn."""
     _compile_package()
-    times: dict[int, list[float]] = {0: [], 1: []}
-    for _ in range(rounds):
-        for number, command in enumerate((one, other)):
-            start = time.perf_counter()
-            subprocess.run(command, check=False, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            times[number].append(time.perf_counter() - start)
-    return min(times[0]), min(times[1])
+    run = partial(subprocess.run, check=False, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return seconds_in_turn(lambda: run(one), lambda: run(other), rounds=rounds, clock=time.perf_counter)
 
 
 def other_scanners(scratch: Path) -> Iterator[Measure]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.bundles import TrustedBundle, trusted_bundles
-from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, places
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, keys_of, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from checkov_nginx_tls.model import Configuration
-    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
 
 NAME_LENGTH: Final = 200
@@ -48,7 +46,7 @@ class BaseBundleCheck(BaseUpstreamCheck):
             if result is not None:
                 connection = found.connection
                 cause = connection.placed if result is CheckResult.PASSED else found.placed
-                keys = _keys(connection.module)
+                keys = keys_of(connection.module, "verify", "trusted_certificate")
                 yield Judgement(result, cause, connection, keys, _JudgedBundle(found, configuration.now))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
@@ -61,11 +59,6 @@ class BaseBundleCheck(BaseUpstreamCheck):
             self.explain_bundle(group[0].found, group[0].now, places([one.found.connection for one in group]))
             for group in by_file.values()
         )
-
-
-@cache
-def _keys(module: Module) -> tuple[str, ...]:
-    return (module.verify, module.trusted_certificate)
 
 
 def quoted(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from checkov.common.models.enums import CheckCategories, CheckResult
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from checkov_nginx_tls.conf import BlockConf
     from checkov_nginx_tls.model import Configuration, Placed
+    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.rule import Rule
     from checkov_nginx_tls.syntax import Source
     from checkov_nginx_tls.upstreams import Connection
@@ -107,6 +109,15 @@ class BaseUpstreamCheck(BaseNginxCheck):
     def scan_resource_conf(self, conf: BlockConf) -> CheckResult:
         """A rule about connections judges no block on its own."""
         raise NotImplementedError(conf)
+
+
+@cache
+def keys_of(module: Module, *settings: str) -> tuple[str, ...]:
+    """The directives of a module for settings ("verify"), or "pass" for its pass directive: for ``evaluated_keys``.
+
+    The same tuple each time, of which a judgement of each connection holds one.
+    """
+    return tuple(module.pass_directive if one == "pass" else f"{module.ssl_prefix}_{one}" for one in settings)
 
 
 def connections_of(judgements: Sequence[Judgement]) -> list[Connection]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.base_upstream_check import Judgement, places
+from checkov_nginx_tls.checks.base_upstream_check import Judgement, keys_of, places
 from checkov_nginx_tls.modules import MODULES
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import Transport
@@ -113,7 +113,7 @@ class Inspector:
         Where a template decides, it fails if every rendering has a fault.
         """
         certain = connection.transport is Transport.TLS
-        keys = (f"{connection.module.ssl_prefix}_{key}",)
+        keys = keys_of(connection.module, key)
         inspected = self.in_effect(connection)
         if inspected.is_sound:
             if certain:

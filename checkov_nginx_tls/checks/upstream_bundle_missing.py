@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
@@ -11,6 +10,7 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     BaseUpstreamCheck,
     Judgement,
     connections_of,
+    keys_of,
     missing_includes,
     places,
 )
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration
-    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
 
 
@@ -79,7 +78,7 @@ server {
         for connection in connections:
             if connection.verify is None or connection.verification is not Flag.ON or not connection.loads_bundle:
                 continue
-            keys = _keys(connection.module)
+            keys = keys_of(connection.module, "verify", "trusted_certificate")
             bundles = connection.possible("trusted_certificate").answers(bundle_of)
             if "" not in bundles:
                 yield Judgement(CheckResult.PASSED, connection.placed, connection, keys)
@@ -102,11 +101,6 @@ server {
             f"does not start. Add {module.trusted_certificate} with the CA certificate that signs the upstream's "
             f"certificate.{_empty(connections)}{_listener(connections)}"
         )
-
-
-@cache
-def _keys(module: Module) -> tuple[str, ...]:
-    return (module.verify, module.trusted_certificate)
 
 
 def _empty(connections: Sequence[Connection]) -> str:

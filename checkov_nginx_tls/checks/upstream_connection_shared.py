@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, keys_of, places
 from checkov_nginx_tls.modules import DOCUMENTATION, GRPC
 from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.sharing import (
@@ -155,8 +155,7 @@ http {
 
 @cache
 def _keys(module: Module) -> tuple[str, ...]:
-    prefix = module.ssl_prefix
-    return ("keepalive", f"{prefix}_verify", f"{prefix}_trusted_certificate", f"{prefix}_session_reuse")
+    return ("keepalive", *keys_of(module, "verify", "trusted_certificate", "session_reuse"))
 
 
 def _shared_connections(relevant: Sequence[Connection]) -> Iterator[Judgement]:

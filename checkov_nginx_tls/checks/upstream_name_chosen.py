@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, keys_of, places
 from checkov_nginx_tls.modules import HTTP_PROXY
 from checkov_nginx_tls.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.targets import Transport
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration
-    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
     from checkov_nginx_tls.variables import Value
 
@@ -81,7 +79,7 @@ server {
             result = _judge(connection)
             name = connection.fixed_name
             cause = connection.placed if name is None or result is CheckResult.PASSED else name
-            keys = _keys(connection.module)
+            keys = keys_of(connection.module, "pass", "name")
             if result is not CheckResult.PASSED or connection.transport is Transport.TLS:
                 yield Judgement(result, cause, connection, keys)
 
@@ -98,11 +96,6 @@ server {
             f"the client chooses the name that is verified for {places(connections)}: it comes from {written}. Set "
             f"{setting} to the upstream's name, or take it from a map whose results are all constants."
         )
-
-
-@cache
-def _keys(module: Module) -> tuple[str, ...]:
-    return (module.pass_directive, f"{module.ssl_prefix}_name")
 
 
 def _judge(connection: Connection) -> CheckResult:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
@@ -11,6 +10,7 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     BaseUpstreamCheck,
     Judgement,
     connections_of,
+    keys_of,
     missing_includes,
     places,
 )
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration, Placed
-    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
     from checkov_nginx_tls.variables import Value
 
@@ -88,7 +87,7 @@ server {
         for connection in connections:
             result = _judge(connection) if connection.is_verified and _has_bundle(connection) else None
             if result is not None:
-                keys = _keys(connection.module)
+                keys = keys_of(connection.module, "verify", "server_name")
                 cause = _cause(connection) if result is CheckResult.FAILED else connection.placed
                 yield Judgement(result, cause, connection, keys)
 
@@ -111,11 +110,6 @@ server {
             f"server with several certificates may show another. Set {setting} to on."
             f"{'' if is_set else missing_includes(judgements)}"
         )
-
-
-@cache
-def _keys(module: Module) -> tuple[str, ...]:
-    return (module.verify, f"{module.ssl_prefix}_server_name")
 
 
 def _has_bundle(connection: Connection) -> bool:

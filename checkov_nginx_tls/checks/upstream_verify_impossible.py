@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.certificates import read_bundle
-from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
+from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, keys_of, places
 from checkov_nginx_tls.modules import HTTP_PROXY, ZONE_SYNC
 from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.targets import Transport
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration, Placed
-    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
 
 
@@ -84,13 +82,17 @@ server {
                 continue
             if _name_cannot_match(connection):
                 cause = connection.fixed_name or connection.placed
-                yield Judgement(CheckResult.FAILED, cause, connection, _keys(connection.module, "name"))
+                yield Judgement(CheckResult.FAILED, cause, connection, keys_of(connection.module, "pass", "name"))
             elif (depth := _zero_depth(connection)) is not None and _knows_intermediate(
                 configuration, connection, intermediates
             ):
-                yield Judgement(CheckResult.FAILED, depth, connection, _keys(connection.module, "verify_depth"))
+                yield Judgement(
+                    CheckResult.FAILED, depth, connection, keys_of(connection.module, "pass", "verify_depth")
+                )
             else:
-                yield Judgement(CheckResult.PASSED, connection.placed, connection, _keys(connection.module, "name"))
+                yield Judgement(
+                    CheckResult.PASSED, connection.placed, connection, keys_of(connection.module, "pass", "name")
+                )
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
@@ -106,11 +108,6 @@ server {
             f'no certificate matches the name "{name}" that nginx looks for at {places(connections)}: every request '
             f"ends in 502. Set {prefix}_name to a DNS name in the upstream's certificate."
         )
-
-
-@cache
-def _keys(module: Module, setting: str) -> tuple[str, ...]:
-    return (module.pass_directive, f"{module.ssl_prefix}_{setting}")
 
 
 def _name_cannot_match(connection: Connection) -> bool:

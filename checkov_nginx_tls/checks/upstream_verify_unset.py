@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from checkov.common.models.enums import CheckResult
@@ -11,6 +10,7 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     BaseUpstreamCheck,
     Judgement,
     connections_of,
+    keys_of,
     missing_includes,
     places,
     remedy,
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Configuration
-    from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection
 
 
@@ -83,7 +82,7 @@ server {
         for connection in connections:
             result = _judge(connection)
             if result is not None and (result is CheckResult.PASSED or connection not in idle):
-                yield Judgement(result, connection.placed, connection, _keys(connection.module))
+                yield Judgement(result, connection.placed, connection, keys_of(connection.module, "pass", "verify"))
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
@@ -108,11 +107,6 @@ def _judge(connection: Connection) -> CheckResult | None:
     if connection.stays_on_this_machine:
         return CheckResult.PASSED
     return CheckResult.FAILED if connection.transport is Transport.TLS else CheckResult.UNKNOWN
-
-
-@cache
-def _keys(module: Module) -> tuple[str, ...]:
-    return (module.pass_directive, module.verify)
 
 
 def _idle_bundle(connection: Connection) -> str:

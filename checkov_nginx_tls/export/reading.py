@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 from checkov_nginx_tls.configurations import find_configurations
 from checkov_nginx_tls.export.documents import documents
 from checkov_nginx_tls.files import SIZE_LIMIT, keep_as_checkov
-from checkov_nginx_tls.inputs import STANDARD_INPUT, STANDARD_INPUT_DIRECTORY, grouped, text_alone
+from checkov_nginx_tls.inputs import NO_PATH, STANDARD_INPUT, grouped, text_alone
 from checkov_nginx_tls.refusals import refusals
 from checkov_nginx_tls.texts import printable
 
@@ -65,7 +65,7 @@ def _add_standard_input(exported: Exported, data: bytes) -> None:
     if problem is not None:
         exported.problems.append(f"standard input: {problem}")
         return
-    _add(exported, text_alone(data), os.curdir, STANDARD_INPUT_DIRECTORY)
+    _add(exported, text_alone(data), os.curdir, NO_PATH)
 
 
 def _add(exported: Exported, found: Configurations, root: str, base: str | None = None) -> None:

@@ -16,7 +16,7 @@ from checkov_nginx_tls.files import SIZE_LIMIT, keep_as_checkov
 from checkov_nginx_tls.fixes import MENDED, Refusal, Trust
 from checkov_nginx_tls.fixes.edits import is_writable
 from checkov_nginx_tls.fixes.mending import Mending, mend
-from checkov_nginx_tls.inputs import STANDARD_INPUT, grouped
+from checkov_nginx_tls.inputs import NO_PATH, STANDARD_INPUT, grouped
 from checkov_nginx_tls.texts import printable, printable_line
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 NOTHING, CHANGES, NOT_ALL = 0, 1, 2
 """The exit codes: nothing to change, changes shown or made, something could not be mended or read."""
 
-_STDIN_NAME: Final = "<stdin>"
 _SEVERITIES: Final = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 _CHECK: Final = re.compile(r"(?i)CKV_|(?:LOW|MEDIUM|HIGH|CRITICAL|\d+)(?:,|\Z)|.*\*")
 
@@ -147,7 +146,7 @@ def _run_on_stdin(trust: Trust, is_wanted: Callable[[str], bool], filename: str 
         raise _Usage("--write needs files: what is read from standard input is printed")
     data = sys.stdin.buffer.read() if sys.stdin is not None else b""
     base = os.path.realpath(os.curdir)
-    path = os.path.realpath(filename) if filename is not None else os.path.join(base, _STDIN_NAME, _STDIN_NAME)
+    path = os.path.realpath(filename) if filename is not None else os.path.join(base, NO_PATH, NO_PATH)
     if filename is None:
         base = os.path.dirname(path)  # there is no such directory: nothing else is read
     trust = replace(trust, roots=(os.path.dirname(path),))
