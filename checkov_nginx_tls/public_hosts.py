@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _is_public_name(name: str) -> bool:
         return False
     if len(labels) == 2 and not _tells_a_domain(labels[1]):
         return False
-    suffix = public_suffixes().publicsuffix(name)
+    suffix = public_suffixes(labels[-1]).publicsuffix(name)
     if suffix is None:
         return False
     own = labels[: len(labels) - len(suffix.split("."))]
@@ -64,9 +65,31 @@ def _tells_a_domain(top_level: str) -> bool:
     return top_level in _IN_USE_FOR_TWO_LABELS or (len(top_level) == 2 and top_level not in _NAMESPACES)
 
 
-@cache
-def public_suffixes() -> PublicSuffixList:
-    """The list of public suffixes, its private section included; read when it is first needed (0.1 s)."""
+@lru_cache(maxsize=64)
+def public_suffixes(top_level: str) -> PublicSuffixList:
+    """The public suffixes of a top-level domain, those of the list's private section included.
+
+    To make the whole list takes ten times as long, and a scan mostly asks for one or two top-level domains.
+    """
     from publicsuffixlist import PublicSuffixList
 
-    return PublicSuffixList(accept_unknown=False)
+    names = (top_level, _decoded(top_level))
+    ends = tuple(f".{name}" for name in names)
+    return PublicSuffixList([rule for rule in _rules() if rule in names or rule.endswith(ends)], accept_unknown=False)
+
+
+@cache
+def _rules() -> tuple[str, ...]:
+    """The rules of the list of public suffixes, international names as they are read."""
+    from publicsuffixlist import PSLFILE
+
+    lines = Path(PSLFILE).read_text(encoding="utf-8").splitlines()
+    return tuple(line.split(" ", 1)[0] for line in lines if not line.startswith("//"))
+
+
+def _decoded(label: str) -> str:
+    """A label of a name as it is read: ``рф`` for ``xn--p1ai``; as it is where it is not the code of one."""
+    try:
+        return label.encode("ascii").decode("idna")
+    except UnicodeError:
+        return label

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from checkov.common.models.enums import CheckResult
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
 from checkov_nginx_tls.analysis import analyse
 from checkov_nginx_tls.public_hosts import is_public, public_suffixes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from checkov_nginx_tls.analysis import Outcome
 
 PUBLIC = """
@@ -51,8 +51,16 @@ def test_not_public(host: str) -> None:
     assert not is_public(host)
 
 
-def test_the_list_is_read_once() -> None:
-    assert public_suffixes() is public_suffixes()
+def test_a_top_level_domain_has_the_suffixes_that_it_has_in_the_whole_list() -> None:
+    whole = PublicSuffixList(accept_unknown=False)
+    rules = [line for line in Path(PSLFILE).read_text(encoding="utf-8").splitlines() if line[:2] not in ("", "//")]
+    names = [rule.split()[0].replace("*", "any").lstrip("!") for rule in rules]
+    asked = [name for name in names if len(name.split(".")) < 3 or name.endswith((".jp", ".ck", "\u0440\u0444"))]
+    assert len(asked) > 2000
+    for name in asked:
+        for spelling in (name, name.encode("idna").decode("ascii")):
+            host = f"www.site.{spelling}"
+            assert public_suffixes(host.rpartition(".")[2]).publicsuffix(host) == whole.publicsuffix(host), host
 
 
 @pytest.mark.parametrize(
