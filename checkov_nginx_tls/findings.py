@@ -11,12 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.fixes import Fix as MendingFix
-from checkov_nginx_tls.fixes import Trust, World, fix_for
 from checkov_nginx_tls.places import Region
 from checkov_nginx_tls.texts import printable, printable_lines
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.analysis import Analysis, Outcome
+    from checkov_nginx_tls.fixes import Fix as MendingFix
     from checkov_nginx_tls.places import RelatedPlace
     from checkov_nginx_tls.repository_paths import RepositoryPaths
     from checkov_nginx_tls.syntax import Source
@@ -119,14 +118,13 @@ def findings(analysis: Analysis, paths: RepositoryPaths, *, in_full: bool = True
     Not ``in_full`` they lack what only SARIF shows: related places and fixes.
     """
     fingerprints = Fingerprints()
-    world, trust = World(analysis), Trust()
+    fixes_of = _maker_of_fixes(analysis, paths) if in_full else None
     for outcome in analysis.outcomes:
         if outcome.result in (CheckResult.FAILED, CheckResult.SKIPPED):
             uri = paths.uri(outcome.path)
             value = fingerprints.take(outcome.check.id, uri, outcome.resource, outcome.cause, outcome.region)
-            is_open = in_full and outcome.result is CheckResult.FAILED
-            fix = fix_for(outcome, world, trust) if is_open else None
-            fixes = (_fix(fix, paths),) if isinstance(fix, MendingFix) else ()
+            is_open = outcome.result is CheckResult.FAILED
+            fixes = fixes_of(outcome) if fixes_of is not None and is_open else ()
             related = tuple(_location(place, paths) for place in outcome.related) if in_full else ()
             yield outcome, _finding(outcome, paths, value, related, fixes)
 
@@ -153,6 +151,19 @@ def _finding(
         suppression=Suppression(printable(outcome.skip_reason.strip())) if skipped else None,
         fixes=fixes,
     )
+
+
+def _maker_of_fixes(analysis: Analysis, paths: RepositoryPaths) -> Callable[[Outcome], tuple[Fix, ...]]:
+    """What makes the fixes of failed outcomes; what that needs is loaded here."""
+    from checkov_nginx_tls.fixes import Refusal, Trust, World, fix_for
+
+    world, trust = World(analysis), Trust()
+
+    def fixes_of(outcome: Outcome) -> tuple[Fix, ...]:
+        fix = fix_for(outcome, world, trust)
+        return () if fix is None or isinstance(fix, Refusal) else (_fix(fix, paths),)
+
+    return fixes_of
 
 
 def _fix(fix: MendingFix, paths: RepositoryPaths) -> Fix:

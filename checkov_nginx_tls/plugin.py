@@ -297,7 +297,8 @@ def _lasting_path_entries(policy_file: str) -> list[str]:
 
 def _package_directories() -> list[str]:
     """Where this Python imports from on its own account."""
-    installed = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()]
+    paths = sysconfig.get_paths()
+    installed = [paths["purelib"], paths["platlib"], site.getusersitepackages()]
     return installed + [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
@@ -351,22 +352,32 @@ def _surround(runner: type, method: str) -> None:
 
 
 def _improve_outputs() -> None:
-    """Let Checkov's outputs say of our records what they know; idempotent."""
-    from checkov_nginx_tls import record_findings
+    """Let Checkov's outputs say of our records what they know; idempotent.
+
+    How is loaded by the outputs that are asked for.
+    """
 
     def sarif(made: dict[str, Any], this: Any) -> dict[str, Any]:
+        from checkov_nginx_tls import record_findings
+
         def has_result(report: Report, record: Record) -> bool:
             return this._create_rule_id(check_type=report.check_type, record=record) in this.rule_index_map  # noqa: SLF001
 
         return record_findings.completed_sarif(made, this.reports, has_result)
 
     def junit(made: Any, this: Report, *_args: object, **_kwargs: object) -> object:
+        from checkov_nginx_tls import record_findings
+
         return record_findings.complete_test_suite(made, this)
 
     def gitlab(made: dict[str, Any], _this: object, record: Record) -> dict[str, Any]:
+        from checkov_nginx_tls import record_findings
+
         return record_findings.completed_vulnerability(made, record)
 
     def baseline(made: bool, this: Any, check: Record) -> bool:
+        from checkov_nginx_tls import record_findings
+
         return made and (
             not record_findings.is_ours(check) or record_findings.is_in_baseline(this.failed_checks, check)
         )

@@ -14,6 +14,7 @@ from functools import cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from checkov.common.bridgecrew.integration_features.integration_feature_registry import integration_feature_registry
 from checkov.common.bridgecrew.severities import get_severity
 from checkov.common.checks.base_check_registry import BaseCheckRegistry
 from checkov.common.models.enums import CheckResult
@@ -47,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 
 class NginxRecord(Record):
-    """A record that also holds its finding, for SARIF; passed checks have none.
+    """A record that also holds its finding, where SARIF is made; passed checks have none.
 
     In a slot, for Checkov prints all other attributes of a record as JSON.
     """
@@ -97,7 +98,7 @@ class Runner(BaseRunner[None, None, None]):
                 parts = analyse_in_shares(
                     root_folder,
                     [os.path.abspath(file) for file in files or []],
-                    partial(_part, paths=paths, repository=RepositoryPaths(root_folder)),
+                    partial(_part, paths=paths, repository=RepositoryPaths(root_folder), for_sarif=_makes_sarif()),
                     keep=keep,
                     should_run=_Filter(runner_filter, paths).should_run,
                     on_progress=progress.show,
@@ -239,10 +240,16 @@ class _Part(NamedTuple):
     undecided: list[tuple[Order, str]]
 
 
-def _part(analysis: Analysis, paths: _Paths, repository: RepositoryPaths) -> _Part:
+def _makes_sarif() -> bool:
+    """Whether SARIF is among the outputs that Checkov was asked for; True where it was not started as a program."""
+    outputs = getattr(integration_feature_registry.config, "output", None)
+    return outputs is None or "sarif" in outputs
+
+
+def _part(analysis: Analysis, paths: _Paths, repository: RepositoryPaths, *, for_sarif: bool) -> _Part:
     """Make the records of an analysis."""
     records = _Records(paths, repository)
-    found = {id(outcome): finding for outcome, finding in findings(analysis, repository)}
+    found = {id(outcome): finding for outcome, finding in findings(analysis, repository)} if for_sarif else {}
     builtin = {check.id for check in registry.builtin_checks()}
     part = _Part([], [], analysis.problems, analysis.remarks, analysis.unused_skips, [])
     part.resources.extend(records.resource(path, resource) for path, resource in analysis.resources())

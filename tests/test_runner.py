@@ -4,9 +4,11 @@ import json
 import os
 import pickle
 import sys
+from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from checkov.common.bridgecrew.integration_features.integration_feature_registry import integration_feature_registry
 from checkov.common.runners import base_runner
 from checkov.common.util.json_utils import CustomJSONEncoder
 from checkov.runner_filter import RunnerFilter
@@ -67,6 +69,20 @@ def test_passed_checks_are_reported_without_details(tree: Path) -> None:
     assert [record.check_id for record in report.passed_checks]
     assert not any(record.details for record in report.passed_checks)
     assert report.resources
+
+
+@pytest.mark.parametrize(
+    ("outputs", "has_findings"), [(["cli", "json"], False), (["cli", "sarif"], True), (None, True)]
+)
+def test_findings_are_made_for_sarif_and_for_callers_that_tell_no_output(
+    tree: Path, outputs: list[str] | None, has_findings: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Namespace(output=outputs) if outputs is not None else None
+    monkeypatch.setattr(integration_feature_registry, "config", config)
+    report = scan(tree)
+    assert report.failed_checks
+    assert {getattr(record, "finding", None) is not None for record in report.failed_checks} == {has_findings}
+    assert all(getattr(record, "finding", None) is None for record in report.passed_checks)
 
 
 def test_a_skipped_check_keeps_its_reason(tmp_path: Path) -> None:

@@ -15,9 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from checkov_nginx_tls.templates.neutral import FILLER, Arm, Case, Expression, Neutral
-from checkov_nginx_tls.templates.overlay import Overlay
 from checkov_nginx_tls.templates.tags import find_tags
-from checkov_nginx_tls.templates.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +33,9 @@ def neutralise(text: str, expressions: Mapping[str, Expression] = MappingProxyTy
     tags = find_tags(text)
     if not tags:
         return Neutral(text, expressions, (), (), ())
+    from checkov_nginx_tls.templates.overlay import Overlay
+    from checkov_nginx_tls.templates.walk import Walk
+
     overlay = Overlay(text, expressions)
     walk = Walk(text, tags, overlay)
     arms = sorted(walk.run(), key=lambda arm: (arm.start, -arm.end))
