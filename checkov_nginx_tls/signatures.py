@@ -22,6 +22,9 @@ _STATEMENT: Final = re.compile(
 )
 """How a directive begins; tags of a template may stand in front of its name, for its beginning, or in it."""
 
+_WORDS: Final = (b"_pass", b"_ssl", b"js_", b"_by_lua", b"acme_issuer", b"mgmt")
+"""Of which one stands on the line where a directive that this package judges begins."""
+
 _HEAD_OF_BLOCK: Final = re.compile(
     rf"""(?mx)
     {_BEGINNING} (?: mgmt | acme_issuer [ \t]+ [^\s{{}};]+ | [a-z_]+_by_lua_block (?: [ \t]+ \$\w+ )? ) ["']?
@@ -59,24 +62,21 @@ def may_matter(data: bytes) -> bool:
 
 def may_show_connections(data: bytes) -> bool:
     """Whether a word is in the bytes without which ``shows_connections`` is False: a cheap question."""
-    return (
-        b"_pass" in data
-        or b"_ssl" in data
-        or b"js_" in data
-        or b"_by_lua" in data
-        or b"acme_issuer" in data
-        or b"mgmt" in data
-    )
+    return any(word in data for word in _WORDS)
 
 
 def shows_connections(data: bytes) -> bool:
     """Whether bytes hold a directive that this package judges."""
     if data.startswith(_UTF_16_MARKS):
         data = data[2:].replace(b"\0", b"")
-    if is_script(data) or not may_show_connections(data):
+    if is_script(data):
         return False
     data = data.removeprefix(_UTF_8_MARK)
-    return _has_statement(_STATEMENT, data) or _HEAD_OF_BLOCK.search(data) is not None
+    words = [offset for offset in map(data.find, _WORDS) if offset >= 0]
+    if not words:
+        return False
+    line = data.rfind(b"\n", 0, min(words)) + 1
+    return _has_statement(_STATEMENT, data, line) or _HEAD_OF_BLOCK.search(data, line) is not None
 
 
 def shows_includes(data: bytes) -> bool:
@@ -84,10 +84,10 @@ def shows_includes(data: bytes) -> bool:
     return b"include" in data and not is_script(data) and _has_statement(_INCLUDE, data)
 
 
-def _has_statement(beginning: re.Pattern[bytes], data: bytes) -> bool:
-    """Whether a semicolon follows soon where a pattern matches."""
+def _has_statement(beginning: re.Pattern[bytes], data: bytes, start: int = 0) -> bool:
+    """Whether a semicolon follows soon where a pattern matches, from an offset on."""
     semicolon = -1
-    for match in beginning.finditer(data):
+    for match in beginning.finditer(data, start):
         if semicolon < match.end():
             semicolon = data.find(b";", match.end())
             if semicolon < 0:

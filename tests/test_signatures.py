@@ -39,6 +39,7 @@ from checkov_nginx_tls.signatures import shows_connections, shows_includes
 def test_connections_show(text: str) -> None:
     assert shows_connections(text.encode())
     assert shows_connections(f"first line\n{text}\nlast line".encode())
+    assert shows_connections(f"a word = my_pass\n\n a; {text}\n".encode())
     assert shows_connections(text.encode("utf-16"))
 
 
