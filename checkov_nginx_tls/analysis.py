@@ -365,7 +365,7 @@ class _Judge:
         for judgement in judgements:
             if judgement.result is not CheckResult.PASSED:
                 opinions.add(judgement)
-            elif not judgement.is_guess:
+            elif self._with_passes and not judgement.is_guess:
                 self._passed.setdefault(judgement.cause.directive, {}).setdefault(check, judgement)
 
     def _failures(self, opinions: _Opinions) -> Iterator[Outcome]:
