@@ -55,7 +55,7 @@ _INHERITING: Final = frozenset(
 )
 _NONAME: Final = frozenset({"http.if", "http.limit_except"})
 _DATA_BLOCKS: Final = frozenset({"map", "geo", "types", "split_clients", "match", "charset_map"})
-_HTTP_SERVER_ONLY: Final = frozenset({"server_name", "location", "root", "index", "return", "rewrite", "error_page"})
+_HTTP_SERVER_ONLY: Final = frozenset({"location", "root", "index", "return", "rewrite", "error_page"})
 _HTTP_BLOCKS: Final = frozenset({"server", "location", "upstream", "if", "limit_except"})
 _MAIN_ONLY: Final = frozenset(
     {"http", "events", "stream", "mail", "mgmt", "user", "worker_processes", "pid", "load_module", "daemon"}
@@ -551,6 +551,6 @@ def _is_stream_server(directives: tuple[Directive, ...]) -> bool:
     targets = [directive.args[0] for directive in directives if directive.name == "proxy_pass" and directive.args]
     if "proxy_ssl" in names or "ssl_preread" in names:
         return True
-    if "listen" in names:
+    if names & {"listen", "server_name"}:  # with a pass directive beside them, nginx takes them in a stream only
         return bool(targets)
     return bool(targets) and not any("://" in target or "$" in target for target in targets)
