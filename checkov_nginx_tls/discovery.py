@@ -26,6 +26,7 @@ from checkov_nginx_tls.signatures import (
     starts_like_nginx,
 )
 from checkov_nginx_tls.syntax import decode, source_id
+from checkov_nginx_tls.texts import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -195,9 +196,7 @@ class _Found:
     def warnings(self) -> list[str]:
         if not self.too_large:
             return []
-        names = ", ".join(self.too_large[:5])
-        more = f" and {len(self.too_large) - 5} more" if len(self.too_large) > 5 else ""
-        return [f"files over 16 MB were left out of the nginx scan: {names}{more}"]
+        return [f"files over 16 MB were left out of the nginx scan: {listed(self.too_large, 5)}"]
 
 
 def is_left_out(name: str) -> bool:

@@ -1,9 +1,12 @@
-"""Text of scanned files made fit for reports."""
+"""Text made fit for reports: of scanned files, and lists of it."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Bytes that are not UTF-8 (decoded as lone surrogates) and control characters other than the tabulator.
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -23,6 +26,13 @@ def printable_line(line: str) -> str:
 def printable_lines(text: str) -> str:
     """Make a text of several lines printable; its line feeds stay, those of Windows lose their carriage return."""
     return _UNPRINTABLE_IN_LINES.sub(_escaped, text.replace("\r\n", "\n"))
+
+
+def listed(texts: Sequence[str], most: int = 3, separator: str = ", ") -> str:
+    """The first of some texts and how many more there are: ``a, b, c and 2 more``, or ``a; b; c; and 2 more``."""
+    shown = separator.join(texts[:most])
+    behind = " " if separator == ", " else separator
+    return f"{shown}{behind}and {len(texts) - most} more" if len(texts) > most else shown
 
 
 def _escaped(match: re.Match[str]) -> str:

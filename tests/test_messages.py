@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checkov_nginx_tls.analysis import Outcome, analyse
+from checkov_nginx_tls.texts import listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,14 @@ def test_a_cause_names_three_of_its_connections_and_counts_the_others(tmp_path: 
     (outcome,) = outcomes(tmp_path, f"server {{ proxy_ssl_verify off;\n{locations} }}\n", "01")
     assert [f"https://{n}.example.com" in outcome.message for n in range(count)] == [n < 3 for n in range(count)]
     assert re.findall(r" and (\d+) more", outcome.message) == ([str(count - 3)] if count > 3 else [])
+
+
+@pytest.mark.parametrize(
+    ("separator", "expected"),
+    [(", ", ["", "a", "a, b", "a, b and 1 more", "a, b and 2 more"]), ("; ", ["", "a", "a; b", "a; b; and 1 more"])],
+)
+def test_a_list_names_the_first_and_counts_the_others(separator: str, expected: list[str]) -> None:
+    assert [listed("abcd"[:count], 2, separator) for count in range(len(expected))] == expected
 
 
 UNKNOWN = (
@@ -167,3 +176,28 @@ def test_a_pass_is_said_of_what_a_rule_is_about_only(tmp_path: Path, text: str, 
 def test_a_fault_that_a_template_leaves_out_in_one_rendering_is_none_of_unseen_connections(tmp_path: Path) -> None:
     arms = "{% if a %}proxy_ssl_protocols TLSv1;{% else %}proxy_ssl_protocols TLSv1.2;{% endif %}\n"
     assert outcomes(tmp_path, f"{arms}include missing.conf;\n", "10") == []
+
+
+@pytest.mark.parametrize(
+    ("number", "setting"),
+    [
+        ("10", "proxy_ssl_protocols TLSv1;"),
+        ("11", "proxy_ssl_ciphers NULL-SHA;"),
+        ("11", "proxy_ssl_conf_command CipherString NULL-SHA;"),
+    ],
+)
+def test_a_fault_of_connections_that_are_seen_is_theirs_alone(tmp_path: Path, number: str, setting: str) -> None:
+    skip = f"# checkov:skip=CKV_NGINX_CUSTOM_{number}:until they are replaced"
+    seen = f"server {{ location / {{\n{_PASS} {skip}\n}} }}"
+    (outcome,) = outcomes(tmp_path, f"http {{ {setting} include missing.conf;\n{seen} }}", number)
+    assert outcome.result.value == "SKIPPED"
+
+
+def test_a_fault_for_which_no_connection_is_seen_is_not_skipped_at_another(tmp_path: Path) -> None:
+    skip = "# checkov:skip=CKV_NGINX_CUSTOM_10:until they are replaced"
+    seen = f"server {{ location / {{\n{_PASS} {skip}\nproxy_ssl_protocols TLSv1.1;\n}} }}"
+    text = f"http {{\nproxy_ssl_protocols TLSv1;\ninclude missing.conf;\n{seen} }}"
+    assert [(one.start_line, one.result.value) for one in outcomes(tmp_path, text, "10")] == [
+        (2, "FAILED"),
+        (6, "SKIPPED"),
+    ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from checkov.common.models.enums import CheckCategories, CheckResult
 
 from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
+from checkov_nginx_tls.texts import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -142,9 +143,7 @@ def places(connections: Sequence[Connection]) -> str:
     shown: dict[str, None] = {}
     for connection in connections:
         shown.setdefault(f"{connection.target} ({connection.placed.directive.place})")
-    names = list(shown)
-    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + rest
+    return listed(list(shown))
 
 
 def origin(cause: Placed, connections: Sequence[Connection]) -> str:

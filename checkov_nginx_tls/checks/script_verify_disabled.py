@@ -12,6 +12,7 @@ from checkov_nginx_tls.modules import DOCUMENTATION
 from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.script_verification import look_into
 from checkov_nginx_tls.scripts import scripts_of
+from checkov_nginx_tls.texts import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -140,8 +141,7 @@ server {
             one.cause.directive for one in judgements if one.spot and one.spot.source is not one.cause.directive.source
         )
         loading = list(dict.fromkeys(f"{cause.name} ({cause.place})" for cause in causes))
-        more = f" and {len(loading) - 3} more" if len(loading) > 3 else ""
-        return f"{text} The script is loaded by {', '.join(loading[:3])}{more}." if loading else text
+        return f"{text} The script is loaded by {listed(loading)}." if loading else text
 
 
 def _spot(script: Script, mention: Mention, number: int) -> Spot:

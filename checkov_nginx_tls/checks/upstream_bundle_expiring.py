@@ -16,6 +16,7 @@ from checkov_nginx_tls.checks.base_bundle_check import BaseBundleCheck, quoted
 from checkov_nginx_tls.modules import HTTP_PROXY
 from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.targets import Transport
+from checkov_nginx_tls.texts import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,12 +108,11 @@ server {
         soon = expiring(found.bundle, now, days_of_notice())
         states = [
             f"{quoted(one.subject)} {'expired' if one.not_after <= now else 'expires'} on {one.not_after.date()} (UTC)"
-            for one in soon[:3]
+            for one in soon
         ]
-        more = f" and {len(soon) - 3} more" if len(soon) > 3 else ""
         source = shlex.quote("ca.pem" if found.file.key else found.file.path)
         return (
-            f"{found.file.name}, the CA bundle of {users}: {', '.join(states)}{more}. From then on nginx refuses every "
+            f"{found.file.name}, the CA bundle of {users}: {listed(states)}. From then on nginx refuses every "
             f"upstream whose certificate such a CA signed. Add the CA's new certificate beside it "
             f"(openssl x509 -in new.pem >> {source}), and remove the old one when no upstream needs it any more."
         )

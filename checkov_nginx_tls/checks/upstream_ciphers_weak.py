@@ -16,6 +16,7 @@ from checkov_nginx_tls.cipher_strings import WEAKNESSES, evaluate, weak_ciphersu
 from checkov_nginx_tls.modules import HTTP_PROXY
 from checkov_nginx_tls.protocol_versions import VERSION_COMMANDS, admitted_versions
 from checkov_nginx_tls.rule import Rule
+from checkov_nginx_tls.texts import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -148,8 +149,7 @@ def _admission(weak: Sequence[WeakSuite]) -> str:
     for suite in weak:
         by_part.setdefault(suite.part, []).append(suite)
     shown = [_let_in(part, suites) for part, suites in by_part.items()]
-    rest = f"; and {len(shown) - 4} more" if len(shown) > 4 else ""
-    return f"admits {', '.join(weaknesses)} ({'; '.join(shown[:4])}{rest})"
+    return f"admits {', '.join(weaknesses)} ({listed(shown, 4, '; ')})"
 
 
 def _let_in(part: str, suites: Sequence[WeakSuite]) -> str:

@@ -13,6 +13,7 @@ from checkov_nginx_tls.public_hosts import is_public
 from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import Transport, name_in
+from checkov_nginx_tls.texts import listed
 from checkov_nginx_tls.variables import UNKNOWN_VALUE, constant
 
 if TYPE_CHECKING:
@@ -102,10 +103,9 @@ server {
         module = connections[0].module
         hosts = (host for one in connections for target in _plaintext(one) for host in _hosts(one, target))
         public = list(dict.fromkeys(host.place for host in hosts if host.name is not None and is_public(host.name)))
-        more = f" and {len(public) - 3} more" if len(public) > 3 else ""
         return (
             f"nginx sends requests over the internet unencrypted in {places(connections)}: to "
-            f"{', '.join(public[:3])}{more}. Write {module.tls_scheme} if the upstream speaks TLS, in a group with the "
+            f"{listed(public)}. Write {module.tls_scheme} if the upstream speaks TLS, in a group with the "
             f"port for it, and turn {module.verify} on; or reach it at a private address."
         )
 

@@ -12,6 +12,7 @@ from checkov_nginx_tls.fixes.settings import InEffect, Plan, anchor_of, commands
 from checkov_nginx_tls.modules import VERIFIES_BY_DEFAULT, ZONE_SYNC
 from checkov_nginx_tls.public_hosts import is_public
 from checkov_nginx_tls.targets import Transport, is_address
+from checkov_nginx_tls.texts import listed
 from checkov_nginx_tls.upstreams import Flag, bundle_of, flag
 
 if TYPE_CHECKING:
@@ -120,8 +121,7 @@ def needs_of(
             directive = one.placed.directive
             reasons[str(error) if directive.place == at.place else f"{error} ({directive.place})"] = None
     if reasons:
-        rest = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-        raise Unmendable("; ".join(list(reasons)[:3]) + rest)
+        raise Unmendable(listed(list(reasons), separator="; "))
     return found
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from checkov_nginx_tls.monitoring.alerts import CERTIFICATE, JOB, VERIFICATION, alert_rules
+from checkov_nginx_tls.texts import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -134,13 +135,12 @@ def _module(tls: Mapping[str, Any]) -> dict[str, Any]:
 def _labels(probe: Probe, places: Sequence[Place]) -> dict[str, str]:
     """The labels of an upstream; the empty ones are left out, for Prometheus knows no difference."""
     blocks = list(dict.fromkeys(place.text for place in places))
-    rest = [f"and {len(blocks) - _NAMED} more"] if len(blocks) > _NAMED else []
     first = places[0]
     labels = {
         "file": first.file,
         "server": first.server,
         "location": first.location,
-        "blocks": "; ".join([*blocks[:_NAMED], *rest]),
+        "blocks": listed(blocks, _NAMED, "; "),
         "nginx_module": probe.module,
         "upstream": probe.upstream,
         "verify_name": probe.settings.name,
