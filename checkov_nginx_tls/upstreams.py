@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
-from checkov_nginx_tls.model import always_holds, rewrite_levels, shortened
+from checkov_nginx_tls.model import always_holds, may_hold, rewrite_levels, shortened
 from checkov_nginx_tls.modules import HANDLERS, MODULES, PASS_DIRECTIVES, ZONE_SYNC
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import (
@@ -23,7 +23,7 @@ from checkov_nginx_tls.targets import (
 from checkov_nginx_tls.variables import UNKNOWN_VALUE, Unfixed, Variables, constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.model import Block, Configuration, Placed, Possible
     from checkov_nginx_tls.modules import Module
@@ -42,11 +42,15 @@ class Flag(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """An ``upstream`` block: its lower-cased name (nginx compares without case) and its members' addresses."""
+    """An ``upstream`` block: its lower-cased name (nginx compares without case) and its members' addresses.
+
+    Arms of a template may each have one of a name; ``conditions`` are the cases in which this one is rendered.
+    """
 
     name: str
     block: Block
     members: tuple[str, ...]
+    conditions: tuple[Case, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,25 +111,29 @@ class Connection:
         """The hosts that it may reach over TLS."""
         return tuple(target.host for target in self.targets if target.transport is not Transport.PLAINTEXT)
 
+    def groups_named(self, name: str) -> list[Group]:
+        """The groups of a name in any case, of which one is rendered."""
+        return [group for group in self.groups if group.name == name.lower()]
+
     @property
     def stays_on_this_machine(self) -> bool:
         """Whether every address it can reach over TLS is a loopback address, ``localhost`` or a unix socket."""
-        groups = {group.name: group for group in self.groups}
         for host in self.tls_hosts:
             text = constant(host)
             if text is None:
                 return False
-            group = groups.get(text.lower())
-            addresses = [text] if group is None or not self._always_has(group) else list(group.members)
+            groups = self.groups_named(text)
+            in_sight = self._always_has_one(groups)
+            addresses = [member for group in groups for member in group.members] if in_sight else [text]
             if not addresses or not all(map(is_loopback, addresses)):
                 return False
         return bool(self.tls_hosts)
 
-    def _always_has(self, group: Group) -> bool:
-        """Whether a group is there whatever a template chooses, and all its members are in sight."""
-        head = group.block.placed
-        conditions = head.conditions if head is not None else ()
-        return not group.block.unresolved and always_holds([conditions], self.given)
+    def _always_has_one(self, groups: Sequence[Group]) -> bool:
+        """Whether one of these groups is there whatever a template chooses, and all their members are in sight."""
+        if any(group.block.unresolved for group in groups):
+            return False
+        return always_holds([group.conditions for group in groups], self.given)
 
 
 def connections(configuration: Configuration) -> tuple[Connection, ...]:
@@ -142,7 +150,7 @@ def _groups_of(configuration: Configuration) -> Iterator[tuple[str, Group]]:
         if block.type in _GROUP_TYPES and block.placed is not None and block.placed.directive.args:
             members = tuple(placed.directive.args[0] for placed in block.own("server") if placed.directive.args)
             name = block.placed.directive.args[0].lower()
-            yield block.type.partition(".")[0], Group(name, block, members)
+            yield block.type.partition(".")[0], Group(name, block, members, block.placed.conditions)
 
 
 def flag(placed: Placed | None) -> Flag:
@@ -167,7 +175,7 @@ def matches_nothing(connection: Connection, name: str) -> bool:
         return True
     if connection.fixed_name is not None or "." in name:
         return False
-    members = [member for group in connection.groups if group.name == name.lower() for member in group.members]
+    members = [member for group in connection.groups_named(name) for member in group.members]
     return bool(members) and all(member.partition(":")[0].lower() != name.lower() for member in members)
 
 
@@ -241,12 +249,9 @@ class _Reached:
 class _Finder:
     def __init__(self, configuration: Configuration) -> None:
         self.variables = Variables(configuration)
-        groups: dict[tuple[str, str], Group] = {}
+        self.groups: dict[tuple[str, str], list[Group]] = {}
         for family, group in _groups_of(configuration):
-            other = groups.get((family, group.name))  # arms of a template may each have one
-            whole = group if other is None else replace(group, members=(*other.members, *group.members))
-            groups[family, group.name] = whole
-        self.groups: Mapping[tuple[str, str], Group] = groups
+            self.groups.setdefault((family, group.name), []).append(group)
         self.literal: dict[tuple[Module, str], _Reached] = {}
 
     def connections_of(self, block: Block) -> Iterator[Connection]:
@@ -276,7 +281,7 @@ class _Finder:
             transport=reached.transport,
             loads_bundle=loads_bundle and not placed.directive.is_guess,
             handles=handles,
-            groups=reached.groups,
+            groups=tuple(one for one in reached.groups if may_hold(one.conditions, given)) if given else reached.groups,
             names=reached.names if fixed is None else self.fixed_names(fixed, module, block, given),
             fixed_name=fixed,
             verify=verify,
@@ -303,7 +308,8 @@ class _Finder:
         names = {text.lower() for text in map(constant, hosts) if text is not None}
         if any(Unfixed.CLIENT in host for host in hosts):
             names.update(name for _family, name in self.groups if any(may_be(host, name) for host in hosts))
-        yield from (self.groups[family, name] for name in sorted(names) if (family, name) in self.groups)
+        for name in sorted(names):
+            yield from self.groups.get((family, name), ())
 
     def fixed_names(self, fixed: Placed, module: Module, block: Block, given: tuple[Case, ...]) -> frozenset[Value]:
         """``*_ssl_name`` without its port (``ngx_http_upstream_ssl_name``).

@@ -163,11 +163,10 @@ def _plaintext(connection: Connection) -> list[Target]:
 def _hosts(connection: Connection, target: Target) -> Iterator[_Host]:
     """The hosts of a target, those of its servers where it is a group; without unix sockets."""
     text = constant(target.host)
-    group = next((one for one in connection.groups if text is not None and one.name == text.lower()), None)
-    servers = [] if group is None else group.block.own("server")
-    if group is None:
+    groups = connection.groups_named(text) if text is not None else []
+    if not groups:
         yield from _host(target.host, "")
-    for placed in servers:
+    for placed in (server for group in groups for server in group.block.own("server")):
         directive = placed.directive
         if directive.args and "down" not in directive.args:
             address = directive.args[0]

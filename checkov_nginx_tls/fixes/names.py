@@ -10,7 +10,7 @@ from checkov_nginx_tls.upstreams import is_named_by_address, matches_nothing
 from checkov_nginx_tls.variables import Unfixed, constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from checkov_nginx_tls.upstreams import Connection, Group
     from checkov_nginx_tls.variables import Value
@@ -66,8 +66,8 @@ def natural(connection: Connection) -> Naming:
         name = name_in(host)
         _check(connection, name, setting)
         text = constant(name)
-        group = next((one for one in connection.groups if text is not None and one.name == text.lower()), None)
-        meant = _name_of(group, setting) if group is not None else _without_dot(text)
+        groups = connection.groups_named(text) if text is not None else []
+        meant = _name_of(groups, setting) if groups else _without_dot(text)
         names.add(name if meant is None else (meant,))
         if meant is not None:
             written.add(meant)
@@ -101,29 +101,30 @@ def _without_dot(text: str | None) -> str | None:
     return text.rstrip(".") if text is not None and text.endswith(".") else None
 
 
-def _name_of(group: Group, setting: str) -> str | None:
-    """The name to write for a group; None where its own is right.
+def _name_of(groups: Sequence[Group], setting: str) -> str | None:
+    """The name to write for a group, of which arms of a template may each have one; None where its own is right.
 
     That of its members, if they all have one. Else the group's own, where it is a DNS name: members that are
     addresses, or of several names, leave no other.
     """
-    hosts = [constant(name_in((member,))) or "" for member in group.members]
+    hosts = [constant(name_in((member,))) or "" for group in groups for member in group.members]
+    own = groups[0].name
     lowered = {host.lower() for host in hosts}
-    in_sight = not group.block.unresolved and bool(hosts)
-    if lowered == {group.name}:
+    in_sight = bool(hosts) and not any(group.block.unresolved for group in groups)
+    if lowered == {own}:
         return None
-    is_dotted = "." in group.name.strip(".")
+    is_dotted = "." in own.strip(".")
     if in_sight and len(lowered) == 1 and _is_dns_name(member := hosts[0]):
         if is_dotted:
             raise Unmendable(
-                f"the certificate may bear the name of the group {group.name} or that of its server {member}: set "
+                f"the certificate may bear the name of the group {own} or that of its server {member}: set "
                 f"{setting} to the right one"
             )
         return member
     if is_dotted:
-        return _without_dot(group.name)
+        return _without_dot(own)
     raise Unmendable(
-        f'the group "{group.name}" gives no name that a certificate can bear, and its servers no common one: set '
+        f'the group "{own}" gives no name that a certificate can bear, and its servers no common one: set '
         f"{setting} to the name in their certificates"
     )
 

@@ -114,13 +114,15 @@ class Trust:
 
 def _reaches(connection: Connection) -> Iterator[Reach]:
     """The reach of the addresses of a connection, those of the servers of a group for the group."""
-    groups = {group.name: group for group in connection.groups}
     for host in connection.tls_hosts:
         text = constant(name_in(host))
-        if text is not None and text.lower() in groups:
-            yield from (_reach(constant(name_in((member,))) or "") for member in groups[text.lower()].members)
-        elif text is not None:
+        if text is None:
+            continue
+        groups = connection.groups_named(text)
+        if not groups:
             yield _reach(text)
+        for member in (member for group in groups for member in group.members):
+            yield _reach(constant(name_in((member,))) or "")
 
 
 def _reach_of_name(name: Value) -> Reach:

@@ -11,7 +11,7 @@ from checkov_nginx_tls.targets import Transport
 from checkov_nginx_tls.variables import Unfixed, constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from checkov_nginx_tls.targets import Target
     from checkov_nginx_tls.upstreams import Connection, Group
@@ -73,26 +73,30 @@ def _peers_of(connection: Connection, target: Target) -> Iterator[Peer | Unprobe
     if target.transport is Transport.UNDECIDED:
         raise Unprobed("whether nginx speaks TLS to it depends on a value that is not in these files")
     host = fixed(target.host, "the host")
-    group = next((group for group in connection.groups if group.name == host.lower()), None)
-    if group is None:
+    groups = connection.groups_named(host)
+    if not groups:
         default = _PROXY_PORT if connection.module is HTTP_PROXY else ""
         yield Peer(_address(host, default), "", target)
         return
-    for member in _members(group):
+    for member in _members(groups):
         if isinstance(member, Unprobed):
             yield member
         else:
-            yield Peer(member, group.name, target)
+            yield Peer(member, groups[-1].name, target)
 
 
-def _members(group: Group) -> Iterator[str | Unprobed]:
-    """The addresses of a group's members; one that is a backup counts, for it is used when it matters most."""
+def _members(groups: Sequence[Group]) -> Iterator[str | Unprobed]:
+    """The addresses of a group's members; one that is a backup counts, for it is used when it matters most.
+
+    Of several groups of one name, the last one's.
+    """
+    group = groups[-1]
     found = [placed.directive.args for placed in group.block.own("server") if placed.directive.args]
     default_port = _MEMBER_PORT if group.block.type == "http.upstream" else ""
     yield from (_member(args, default_port) for args in found)
     if group.block.unresolved or not found:
         yield Unprobed(f'members of the upstream group "{group.name}" are not in these files')
-    elif len(found) < len(group.members):
+    elif len(groups) > 1:
         yield Unprobed(f'further members of the upstream group "{group.name}" depend on how a template is rendered')
 
 

@@ -547,11 +547,10 @@ tls_matches_nothing(connection, name) if {
 	name.kind == "name"
 	connection.name_directive == connection.pass_directive
 	not contains(name.name, ".")
-	some group in connection.groups
-	group.name == lower(name.name)
-	count(group.members) > 0
-	every member in group.members {
-		lower(split(member, ":")[0]) != group.name
+	members := [member | some group in connection.groups; group.name == lower(name.name); some member in group.members]
+	count(members) > 0
+	every member in members {
+		lower(split(member, ":")[0]) != lower(name.name)
 	}
 }
 
