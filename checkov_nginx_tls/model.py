@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Final, NamedTuple, TypeVar
 
 from checkov_nginx_tls.files import Problem
 from checkov_nginx_tls.modules import HARMLESS_INCLUDES
-from checkov_nginx_tls.syntax import undecided_among
+from checkov_nginx_tls.syntax import Templated, undecided_among
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -536,21 +536,24 @@ def context_of(file: ParsedFile) -> str:
     names = {directive.name for directive in directives}
     if names & _MAIN_ONLY:
         return MAIN
-    streams = any(_is_stream_server(directive.block or ()) for directive in directives if directive.name == "server")
     if names & _HTTP_ONLY:
-        return "stream" if streams else "http"
-    if names & {"listen", "server_name", "location"}:
-        return "stream.server" if _is_stream_server(directives) else "http.server"
-    return "stream.server" if _is_stream_server(directives) else "http.location"
+        servers = (directive.block or () for directive in directives if directive.name == "server")
+        return "stream" if any(_is_stream_server(server, is_whole=True) for server in servers) else "http"
+    if _is_stream_server(directives, is_whole=bool(names & {"listen", "server_name"})):
+        return "stream.server"
+    return "http.server" if names & {"listen", "server_name", "location"} else "http.location"
 
 
-def _is_stream_server(directives: tuple[Directive, ...]) -> bool:
+def _is_stream_server(directives: tuple[Directive, ...], *, is_whole: bool) -> bool:
+    """Whether a server of a stream holds these: all of one, or a part that a location of http may hold as well.
+
+    A server of http holds no pass directive itself.
+    """
     names = {directive.name for directive in directives}
     if names & _HTTP_SERVER_ONLY:
         return False
-    targets = [directive.args[0] for directive in directives if directive.name == "proxy_pass" and directive.args]
-    if "proxy_ssl" in names or "ssl_preread" in names:
+    if names & {"proxy_ssl", "ssl_preread"}:
         return True
-    if names & {"listen", "server_name"}:  # with a pass directive beside them, nginx takes them in a stream only
-        return bool(targets)
-    return bool(targets) and not any("://" in target or "$" in target for target in targets)
+    passes = (directive.args[0] for directive in directives if directive.name == "proxy_pass" and directive.args)
+    targets = [target for target in passes if "://" not in target]
+    return any(is_whole or ("$" not in target and not isinstance(target, Templated)) for target in targets)

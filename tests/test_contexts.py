@@ -64,6 +64,17 @@ LISTENED: Final = (
 )
 """Parts of servers that listen elsewhere."""
 
+TEMPLATES: Final = (
+    ("proxy_pass {{ backend }}; proxy_set_header Host $host; proxy_ssl_verify off;", "http.location"),
+    ("proxy_pass ${BACKEND}; proxy_ssl_verify off;", "http.location"),
+    ("proxy_pass {{ scheme }}://backend.example.com;", "http.location"),
+    ("error_page 502 /502.html; proxy_pass {{ backend }}; ", "http.location"),
+    ("proxy_ssl on; proxy_pass {{ backend }};", "stream.server"),
+    ("listen {{ port }}; proxy_pass {{ backend }};", "stream.server"),
+    ("server { proxy_pass {{ backend }}; proxy_ssl_verify off; }", "stream"),
+    ("server { location / { proxy_pass {{ backend }}; proxy_ssl_verify off; } }", "http"),
+)
+
 PREREAD: Final = (
     ("server { listen unix:a; ssl_preread on; proxy_pass $ssl_preread_name:1; }", "stream"),
     ("ssl_preread on; proxy_pass $ssl_preread_name:1;", "stream.server"),
@@ -71,7 +82,7 @@ PREREAD: Final = (
 """What needs a module that a nginx for tests may lack."""
 
 
-@pytest.mark.parametrize(("text", "context"), [*ONE_CONTEXT, *SEVERAL_CONTEXTS, *LISTENED, *PREREAD])
+@pytest.mark.parametrize(("text", "context"), [*ONE_CONTEXT, *SEVERAL_CONTEXTS, *LISTENED, *PREREAD, *TEMPLATES])
 def test_the_context_is_told_from_what_a_file_holds(tmp_path: Path, text: str, context: str) -> None:
     judged = " proxy_ssl_protocols TLSv1.2;" if "proxy_" not in text else ""
     write_files(tmp_path, {"a.conf": (text + judged).encode()})
