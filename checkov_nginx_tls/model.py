@@ -500,20 +500,6 @@ def ancestors(block: Block) -> Iterator[Block]:
         around = around.parent
 
 
-def rewrite_levels(block: Block) -> list[Block]:
-    """The blocks whose rewrite directives run on a request that comes to a pass in ``block``, in order.
-
-    The server's run first, then those of one location with its ``if`` blocks, not those of the locations around it;
-    and ``limit_except`` takes the request before its location's are run (``ngx_http_core_find_config_phase``).
-    """
-    levels = [around for around in ancestors(block) if around.type == "http.server"]
-    if block.type == "http.if" and block.parent is not None:
-        levels.append(block.parent)
-    if block not in levels:
-        levels.append(block)
-    return levels
-
-
 def is_harmless(argument: str) -> bool:
     """Whether an include names a file that distributions ship and that holds no TLS directive."""
     name = argument.rsplit("/", 1)[-1]

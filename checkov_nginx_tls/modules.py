@@ -136,6 +136,9 @@ HANDLERS: Final = frozenset(
 )
 """Directives that make a location hand requests to an upstream; of several in one location the last one does."""
 
+STREAM_HANDLERS: Final = frozenset({"proxy_pass", "return", "pass"})
+"""The same for servers of a stream, where ``return`` is one of them (``ngx_stream_return``)."""
+
 VERIFIES_BY_DEFAULT: Final = {
     "js_fetch_verify": frozenset({"http", "http.server", "http.location", "stream", "stream.server"}),
     "ssl_verify": frozenset({"http.acme_issuer", "mgmt"}),

@@ -6,7 +6,7 @@ import os
 import re
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.script_verification import Language, look_into
 from checkov_nginx_tls.syntax import ESCAPE, SyntaxProblem, Templated, decode, make_source, tokenize
@@ -22,6 +22,10 @@ _LOAD_LIMIT: Final = 1000
 
 _PREFIX: Final = re.compile(r"\$(?:prefix|\{prefix\})/")
 _IS_NAME: Final = re.compile(r"[\w$]+(?:\.[\w$]+)*")
+
+
+_MENTIONS_VARIABLES: Final = re.compile(r"\bngx\s*\.\s*var\b|\.\s*variables\b")
+_ASSIGNED: Final = re.compile(r"""[.\[]\s*["']?([A-Za-z0-9_]{1,100})["']?\s*\]?\s*=(?!=)""")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +55,42 @@ def scripts_of(configuration: Configuration) -> Iterator[Script]:
     """
     files = _ScriptFiles(configuration)
     for name, blocks in configuration.blocks_with.items():
-        if "_by_lua" in name or name in ("js_import", "js_include", "js_set"):
+        if _is_of_script(name):
             for block in blocks:
                 for placed in block.own(name):
                     yield from files.of(placed, block)
+
+
+class AssignedByScripts(NamedTuple):
+    """The variables to which scripts may give a value, in lower case; ``out_of_sight`` says that some are not seen."""
+
+    names: frozenset[str]
+    out_of_sight: bool
+
+
+def assigned_by_scripts(configuration: Configuration) -> AssignedByScripts:
+    """What scripts may do to variables, with ``ngx.var.name = ...`` and ``r.variables.name = ...``."""
+    if not any(map(_is_of_script, configuration.blocks_with)):
+        return AssignedByScripts(frozenset(), out_of_sight=False)
+    names: set[str] = set()
+    seen: set[Directive] = set()
+    for script in scripts_of(configuration):
+        seen.add(script.placed.directive)
+        if _MENTIONS_VARIABLES.search(script.text):
+            names.update(name.lower() for name in _ASSIGNED.findall(script.text))
+    named = (
+        placed.directive
+        for name, blocks in configuration.blocks_with.items()
+        if _is_of_script(name)
+        for block in blocks
+        for placed in block.own(name)
+    )
+    out_of_sight = any(one not in seen and one.name != "js_set" for one in named)
+    return AssignedByScripts(frozenset(names), out_of_sight)
+
+
+def _is_of_script(directive_name: str) -> bool:
+    return "_by_lua" in directive_name or directive_name in ("js_import", "js_include", "js_set")
 
 
 class _ScriptFiles:

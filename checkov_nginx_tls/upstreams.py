@@ -7,8 +7,9 @@ from enum import Enum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
-from checkov_nginx_tls.model import always_holds, may_hold, rewrite_levels, shortened
-from checkov_nginx_tls.modules import HANDLERS, MODULES, PASS_DIRECTIVES, ZONE_SYNC
+from checkov_nginx_tls.model import always_holds, may_hold, shortened
+from checkov_nginx_tls.modules import HANDLERS, MODULES, PASS_DIRECTIVES, STREAM_HANDLERS, ZONE_SYNC
+from checkov_nginx_tls.rewrites import is_named, rewrite_levels, surely_run
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import (
     Target,
@@ -216,7 +217,6 @@ def _verification_meant(connection: Connection) -> list[str]:
     return [other.verify for other in MODULES if other.family == module.family and other is not module]
 
 
-_PASSES: Final = HANDLERS | PASS_DIRECTIVES
 _GROUP_TYPES: Final = frozenset({"http.upstream", "stream.upstream"})
 
 
@@ -253,6 +253,7 @@ class _Finder:
         for family, group in _groups_of(configuration):
             self.groups.setdefault((family, group.name), []).append(group)
         self.literal: dict[tuple[Module, str], _Reached] = {}
+        self.known: dict[tuple[Module, tuple[Target, ...]], _Reached] = {}
 
     def connections_of(self, block: Block) -> Iterator[Connection]:
         idle = _idle_passes(block)
@@ -300,8 +301,11 @@ class _Finder:
 
     def meaning(self, module: Module, argument: str, block: Block) -> _Reached:
         found = targets(module, self.variables.expand(argument, block))
-        groups = self.groups_for(module.family, [target.host for target in found])
-        return _Reached(found, tuple(groups), transport_of(found))
+        key = (module, found)
+        if key not in self.known:
+            groups = self.groups_for(module.family, [target.host for target in found])
+            self.known[key] = _Reached(found, tuple(groups), transport_of(found))
+        return self.known[key]
 
     def groups_for(self, family: str, hosts: Sequence[Value]) -> Iterator[Group]:
         """The groups that these hosts name, or that a client can name in them, by name."""
@@ -324,17 +328,30 @@ class _Finder:
 
 def _idle_passes(block: Block) -> set[int]:
     """The ids of passes that serve no request: what answers first, or replaces them, is rendered in any case."""
-    answers = {cases for level in rewrite_levels(block) for cases in level.rendered("return")}
-    passes = [placed for placed in block.simple if placed.directive.name in _PASSES and placed.directive.args]
+    answers = _answers(block)
+    handlers = STREAM_HANDLERS if block.type == "stream.server" else HANDLERS
+    passes = [
+        placed
+        for placed in block.simple
+        if (placed.directive.name in handlers or placed.directive.name in PASS_DIRECTIVES) and placed.directive.args
+    ]
     idle: set[int] = set()
     if len(passes) == 1 and not answers:
         return idle
     for placed in reversed(passes):
         if always_holds(answers, placed.conditions):
             idle.add(id(placed))
-        if placed.directive.name in HANDLERS:
+        if placed.directive.name in handlers:
             answers = shortened({*answers, placed.conditions})
     return idle
+
+
+def _answers(block: Block) -> set[tuple[Case, ...]]:
+    """The cases in which a ``return`` of the rewrite module answers every request that comes to a pass in a block."""
+    if block.type == "stream.server":
+        return set()
+    levels = [level for level in rewrite_levels(block) if level.type != "http.server" or not is_named(block)]
+    return shortened({placed.conditions for level in levels for placed in surely_run(level, "return")})
 
 
 def _may_be_any(args: tuple[str, ...]) -> bool:

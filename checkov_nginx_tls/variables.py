@@ -7,7 +7,9 @@ from enum import Enum
 from itertools import product
 from typing import TYPE_CHECKING, Final, NamedTuple, Union
 
-from checkov_nginx_tls.model import ancestors, rewrite_levels
+from checkov_nginx_tls.model import ancestors
+from checkov_nginx_tls.rewrites import is_named, rewrite_levels, stands_before, surely_run
+from checkov_nginx_tls.scripts import assigned_by_scripts
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.templates import Expression
 
@@ -39,7 +41,9 @@ CLIENT_VALUE: Final[Value] = (Unfixed.CLIENT,)
 _EXPANSION_LIMIT: Final = 256
 """Possible values beyond which a text counts as unknown."""
 
-_VARIABLE: Final = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
+_VARIABLE: Final = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([1-9]|[A-Za-z0-9_]+))")
+"""``ngx_http_script_compile``: behind a digit other than 0 a name ends, unless braces hold it."""
+
 _GROUP: Final = re.compile(
     r"""\\.|\[(?:\\.|[^\]\\])+\]|(?P<open>\((?:\?P?[<'](?P<name>[A-Za-z_]\w*)[>']|(?!\?)))(?P<slash>/?)""", re.DOTALL
 )
@@ -67,7 +71,13 @@ _MACHINE: Final = frozenset(
     " ssl_cipher ssl_protocol ssl_session_id time_iso8601 time_local upstream_addr upstream_status".split()
 )
 _VALUE_BLOCKS: Final = ("map", "geo", "split_clients")
-_MAP_SETTINGS: Final = frozenset({"volatile", "hostnames", "include", "ranges", "proxy", "proxy_recursive", "delete"})
+_SETTINGS: Final = {
+    "map": frozenset({"include"}),
+    "geo": frozenset({"include", "proxy", "delete"}),
+    "split_clients": frozenset[str](),
+}
+"""What begins lines of two words that are no results; those of one word never are one."""
+
 _IN_MAP: Final = "~"
 """Stands among the names of variables being expanded, where ``$1`` is of the map's regular expression."""
 
@@ -84,6 +94,7 @@ class Variables:
         self._captures: dict[str, bool] = {}
         self._set: set[tuple[str, str]] = set()
         self._rewrites = _Rewrites()
+        self._assigned_by_others, self._by_scripts_out_of_sight = _assigned_by_others(configuration)
         for block in configuration.blocks_with.get("set", ()):
             lines = (placed.directive.args for placed in block.own("set"))
             self._set.update((block.type.partition(".")[0], args[0].lstrip("$").lower()) for args in lines if args)
@@ -146,6 +157,8 @@ class Variables:
             active |= {_IN_MAP}
         elif not texts and (family, name) in self._set:
             texts = [""] if complete else []
+        if name in self._assigned_by_others or (self._by_scripts_out_of_sight and "" in texts):
+            complete = False
         if len(texts) > _EXPANSION_LIMIT:
             texts, complete = [], False
         if texts or not complete:
@@ -165,6 +178,22 @@ class Variables:
         if name.isdigit() or name in self._captures or name in _CLIENT or name.startswith(_CLIENT_PREFIXES):
             return CLIENT_VALUE
         return (Unfixed.MACHINE,) if name in _MACHINE else UNKNOWN_VALUE
+
+
+def _assigned_by_others(configuration: Configuration) -> tuple[frozenset[str], bool]:
+    """The variables to which others than ``set`` may give a value, and whether there are scripts that nobody sees.
+
+    For what these assign, a configuration sets a variable to the empty string first: scripts can only assign to
+    variables that are there.
+    """
+    lines = (
+        placed.directive.args
+        for block in configuration.blocks_with.get("auth_request_set", ())
+        for placed in block.own("auth_request_set")
+    )
+    by_scripts = assigned_by_scripts(configuration)
+    names = {*by_scripts.names, *(args[0].lstrip("$").lower() for args in lines if args)}
+    return frozenset(names), by_scripts.out_of_sight
 
 
 def constant(value: Value) -> str | None:
@@ -190,7 +219,7 @@ def _results(kind: str, block: Block) -> tuple[list[str], bool]:
     has_default = False
     for placed in block.simple:
         directive = placed.directive
-        if not directive.args or directive.name in _MAP_SETTINGS:
+        if not directive.args or directive.name in _SETTINGS[kind]:
             continue
         has_default |= directive.name in ("default", "*")
         texts.append(directive.args[-1])
@@ -243,7 +272,7 @@ class _Server:
         self._sets: dict[str, dict[tuple[object, ...], _Set]] = {}
         self._unrooted_at: set[Block] = set()
         self._unrooted = False
-        self.redirects = False
+        self.redirects = any(block.own(name) for block in server.inheritance() for name in _INTERNAL_REDIRECTS)
         for block in server.walk():
             self.redirects = self.redirects or any(block.own(name) for name in _INTERNAL_REDIRECTS)
             for args in _rewrites_in([block]):
@@ -310,7 +339,7 @@ class _Rewrites:
         fixed = any(self._effect(level, name).is_set for level in levels if level is not server)
         if fixed or server is None:
             return texts, fixed
-        if server is not block and (self._server(server).redirects or _is_named(block)):
+        if server is not block and (self._server(server).redirects or is_named(block)):
             elsewhere = self._server(server).set_elsewhere(name, block.parent if _is_limit(block) else None)
             texts = [*(texts or ([""] if elsewhere else [])), *elsewhere]
         return texts, not any(level.unresolved for level in levels)
@@ -333,11 +362,13 @@ class _Rewrites:
         key = (level, name)
         if key not in self._effects:
             sets = [placed for placed in level.own("set") if _value_set(placed, name) is not None]
-            last = next((index for index in range(len(sets) - 1, -1, -1) if not sets[index].conditions), None)
+            sure = {id(placed) for placed in surely_run(level, "set") if not placed.conditions} if sets else set()
+            last = next((index for index in range(len(sets) - 1, -1, -1) if id(sets[index]) in sure), None)
             certain = sets[last] if last is not None else None
-            texts = [_value_set(placed, name) or "" for placed in sets[last or 0 :]]  # a template renders them or not
+            texts = [_value_set(placed, name) or "" for placed in sets[last or 0 :]]  # they are run or not
             for inner in level.blocks:
-                if inner.type == "http.if" and (certain is None or not _stands_before(inner, certain)):
+                head = inner.placed
+                if inner.type == "http.if" and not (certain and head and stands_before(head, certain)):
                     texts += _sets(inner, name)
             self._effects[key] = _Effect(_distinct(texts), certain is not None, bool(sets))
         return self._effects[key]
@@ -358,20 +389,6 @@ def _rewrites_in(levels: Iterable[Block]) -> Iterator[tuple[str, ...]]:
 
 def _server_of(block: Block, types: frozenset[str]) -> Block | None:
     return next((one for one in ancestors(block) if one.type in types), None)
-
-
-def _stands_before(block: Block, placed: Placed) -> bool:
-    head = block.placed
-    if head is None or head.includes != placed.includes or head.directive.source is not placed.directive.source:
-        return False
-    return head.directive.start < placed.directive.start
-
-
-def _is_named(block: Block) -> bool:
-    """Whether requests get into a location from another one only: ``location @name``."""
-    location = block.scope.placed
-    args = location.directive.args if location is not None else ()
-    return bool(args) and args[0].startswith("@")
 
 
 def _sets(block: Block, name: str) -> list[str]:

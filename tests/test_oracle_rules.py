@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.analysis import analyse
 from nginx_oracle import Oracle, Request
@@ -657,6 +658,144 @@ STRUCTURE = (
     ),
 )
 
+_NAMED_OFF = "location {} {{ OFF proxy_pass https://backend.test; }}"
+_NAMED_BY_N = "ON @ssl_name $n; proxy_pass https://backend.test;"
+ENDS = (
+    Attack(
+        "break in front of a server's return",
+        f"SERVER if ($arg_x) {{ break; }} return 301 /b; {_NAMED_OFF.format('/')} }}",
+        "01",
+        _EVERYBODY,
+        requests=gets("/?x=1"),
+    ),
+    Attack(
+        "break behind a server's return",
+        f"SERVER return 301 /b; if ($arg_x) {{ break; }} {_NAMED_OFF.format('/')} }}",
+        "",
+        trusted=False,
+        requests=gets("/?x=1"),
+    ),
+    Attack(
+        "last in front of a server's return",
+        f"SERVER rewrite ^/a/(.*) /v/$1 last; return 404; {_NAMED_OFF.format('/v/')} }}",
+        "01",
+        _EVERYBODY,
+        requests=gets("/a/x"),
+    ),
+    Attack(
+        "break in front of a location's return",
+        "SERVER location / { OFF rewrite ^/a /b break; return 204; proxy_pass https://backend.test; } }",
+        "01",
+        _EVERYBODY,
+        requests=gets("/a"),
+    ),
+    Attack(
+        "last in front of a location's return",
+        "SERVER location / { OFF rewrite ^/a /b last; return 204; proxy_pass https://backend.test; } }",
+        "",
+        trusted=False,
+        requests=gets("/a"),
+    ),
+    Attack(
+        "break between two sets",
+        f"SERVER location / {{ set $n $arg_n; if ($arg_x) {{ break; }} set $n backend.test; {_NAMED_BY_N} }} }}",
+        "06",
+        _WRONG,
+        requests=gets("/", "/?x=1&n=other.test"),
+    ),
+    Attack(
+        "last between two sets of a server",
+        f"SERVER set $n $arg_n; rewrite ^/a /b last; set $n backend.test; location / {{ {_NAMED_BY_N} }} }}",
+        "06",
+        _WRONG,
+        requests=gets("/", "/a?n=other.test"),
+    ),
+    Attack(
+        "break behind both sets",
+        f"SERVER location / {{ set $n $arg_n; set $n backend.test; if ($arg_x) {{ break; }} {_NAMED_BY_N} }} }}",
+        "",
+        requests=gets("/", "/?x=1&n=other.test"),
+    ),
+    Attack(
+        "named location behind a server's return",
+        f"SERVER error_page 503 @b; return 503; {_NAMED_OFF.format('@b')} }}",
+        "01",
+        _EVERYBODY,
+    ),
+    Attack(
+        "return in a named location",
+        "SERVER error_page 503 @b; return 503; location @b { OFF return 204; proxy_pass https://backend.test; } }",
+        "",
+        trusted=False,
+    ),
+    Attack(
+        "pass of a stream behind its return",
+        'SERVER OFF proxy_ssl on; return "x"; proxy_pass backend.test; }',
+        "01",
+        _EVERYBODY,
+        context="stream",
+    ),
+    Attack(
+        "return of a stream behind its pass",
+        'SERVER OFF proxy_ssl on; proxy_pass backend.test; return "x"; }',
+        "",
+        trusted=False,
+        context="stream",
+    ),
+    Attack(
+        "error_page of http carries a variable",
+        "error_page 404 = /f; SERVER location /a { set $n $arg_n; return 404; } location /f {"
+        f" set $m $n; {_NAMED_BY_N} }} }}",
+        "06",
+        _WRONG,
+        requests=gets("/a?n=backend.test", "/a?n=other.test"),
+    ),
+    *(
+        Attack(
+            f"{key} is a key of a map",
+            f"map $arg_k $n {{ default backend.test; {key} $arg_n; }} SERVER location / {{ {_NAMED_BY_N} }} }}",
+            "06",
+            _WRONG,
+            requests=gets("/", f"/?k={key}&n=other.test"),
+        )
+        for key in ("proxy", "delete", "ranges")
+    ),
+    Attack(
+        "name of a variable that begins with a digit",
+        "SERVER location ~ ^/(oth|back)/ { ON proxy_pass https://$1er.test; } }",
+        "06",
+        _WRONG,
+        requests=gets("/oth/"),
+        trusted=False,
+    ),
+)
+"""Where the rewrite module stops, and what a variable may hold behind it."""
+
+_BY_OTHERS = "SERVER location / {{ set $n backend.test; {} ON @ssl_name $n; proxy_pass https://backend.test; }}{} }}"
+_NJS = "function c(r) { r.variables.n = r.args.n || 'backend.test'; } export default {c};"
+ASSIGNED_BY_OTHERS = (
+    Attack(
+        "auth_request_set",
+        _BY_OTHERS.format(
+            "auth_request /auth; auth_request_set $n $http_x_n;", " location = /auth { return 204; }"
+        ).replace("}}", "}"),
+        "06",
+        _WRONG,
+        requests=_evil(),
+    ),
+    Attack(
+        "njs",
+        "js_import m from m.js; "
+        + _BY_OTHERS.format("js_access m.c;", "").replace("}}", "}").replace("set $n backend.test", 'set $n ""'),
+        "06",
+        _WRONG,
+        requests=gets("/", "/?n=other.test"),
+        files={"m.js": _NJS},
+        since=(1, 31),
+    ),
+)
+"""Names of which only the one that ``set`` gives is known."""
+
 SCHEMES = (
     Attack(
         "$scheme of a plain listener", "SERVER location / { proxy_pass $scheme://backend.test; } }", "", trusted=False
@@ -824,6 +963,14 @@ def test_a_directive_out_of_place_is_a_problem_in_nginx_words(
     assert problems == [] if result.starts else problems[0] in result.message
 
 
+@pytest.mark.parametrize("case", ASSIGNED_BY_OTHERS, ids=lambda case: str(case.name))
+def test_what_others_assign_to_a_variable_is_not_known(newest_oracle: Oracle, case: Attack, tmp_path: Path) -> None:
+    assert_nginx_does(newest_oracle, case)
+    write_for_scanner(tmp_path, newest_oracle, case.config, case.files)
+    undecided = {one.check.id[-2:] for one in analyse(str(tmp_path)).outcomes if one.result is CheckResult.UNKNOWN}
+    assert case.expected in undecided
+
+
 CASES = [
     (f"{check}: {case.name}", case)
     for check, cases in (
@@ -833,6 +980,7 @@ CASES = [
         ("07", SHARED),
         ("08", IMPOSSIBLE),
         ("structure", STRUCTURE),
+        ("ends", ENDS),
         ("scheme", SCHEMES),
     )
     for case in cases

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checkov_nginx_tls.analysis import analyse
 from checkov_nginx_tls.deployments import DeployedFiles
 from checkov_nginx_tls.files import ScannedFiles
 from checkov_nginx_tls.includes import IncludeResolver
@@ -190,3 +191,27 @@ def test_a_return_or_a_later_pass_takes_the_requests(tmp_path: Path) -> None:
     assert [one.handles for one in connections_of(text, tmp_path)] == [False, True]
     text = LOCATION.format(server="", location="return 403; proxy_pass https://a;")
     assert [one.handles for one in connections_of(text, tmp_path)] == [False]
+
+
+BY_SCRIPTS = (
+    ('set $t ""; rewrite_by_lua_block { ngx.var.t = "a.example.com" }', True),
+    ("set $t b.example.com; access_by_lua_block { local v = ngx.var; v.t = v.arg_t }", True),
+    ("set $t b.example.com; access_by_lua_block { ngx.var['t'] = ngx.var.arg_t }", True),
+    ('set $t b.example.com; access_by_lua_block { if ngx.var.t == "" then return ngx.exit(403) end }', False),
+    ("set $t b.example.com; access_by_lua_block { ngx.var.other = 1 }", False),
+    ('set $t ""; access_by_lua_file seen.lua;', True),
+    ("set $t b.example.com; access_by_lua_file seen.lua;", True),
+    ('set $t ""; access_by_lua_file unseen.lua;', True),
+    ("set $t b.example.com; access_by_lua_file unseen.lua;", False),
+    ("set $t b.example.com; auth_request_set $T $upstream_http_x_t;", True),
+    ("set $t b.example.com; auth_request_set $other $upstream_http_x_t;", False),
+)
+
+
+@pytest.mark.parametrize(("assigning", "is_open"), BY_SCRIPTS)
+def test_what_others_than_set_may_assign_is_not_known(tmp_path: Path, assigning: str, is_open: bool) -> None:
+    on = "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; proxy_ssl_server_name on;"
+    (tmp_path / "seen.lua").write_text("ngx.var.t = 'c.example.com'\n", encoding="utf-8")
+    (tmp_path / "a.conf").write_text(f"location / {{ {assigning} {on} proxy_pass https://$t; }}\n", encoding="utf-8")
+    found = {one.check.id[-2:]: one.result.value for one in analyse(str(tmp_path)).outcomes}
+    assert found["06"] == ("UNKNOWN" if is_open else "PASSED")
