@@ -94,6 +94,7 @@ class Variables:
         self._captures: dict[str, bool] = {}
         self._set: set[tuple[str, str]] = set()
         self._rewrites = _Rewrites()
+        self._tls_addresses = _tls_addresses(configuration)
         self._assigned_by_others, self._by_scripts_out_of_sight = _assigned_by_others(configuration)
         for block in configuration.blocks_with.get("set", ()):
             lines = (placed.directive.args for placed in block.own("set"))
@@ -165,7 +166,7 @@ class Variables:
             values = frozenset(value for text in texts for value in self._expand(text, block, active))
             return values if complete else values | {UNKNOWN_VALUE}
         if name == "scheme" and not from_environment:
-            return _schemes(block)
+            return _schemes(block, self._tls_addresses)
         if name == "request_uri" or (name in ("uri", "document_uri") and self._rewrites.starts_with_slash(block)):
             return frozenset({_PATH})
         of_location = name.isdigit() and _IN_MAP not in active
@@ -421,7 +422,30 @@ def _groups(regular_expression: str) -> Iterator[tuple[str, bool]]:
             yield (match.group("name") or "").lower(), rooted
 
 
-def _schemes(block: Block) -> frozenset[Value]:
+def _tls_addresses(configuration: Configuration) -> frozenset[str]:
+    """The addresses that speak TLS for every server that listens on them (``ngx_http_add_addresses``)."""
+    listens = (
+        placed.directive.args for block in configuration.blocks_with.get("listen", ()) for placed in block.own("listen")
+    )
+    return frozenset(_address(args) for args in listens if _says_tls(args))
+
+
+def _says_tls(listen: Sequence[str]) -> bool:
+    return "ssl" in listen or "quic" in listen
+
+
+def _address(listen: Sequence[str]) -> str:
+    """The address of a ``listen`` in one spelling: ``*:80`` for ``80``, ``*`` and ``0.0.0.0``."""
+    text = listen[0].lower() if listen else ""
+    if text.isdecimal():
+        return f"*:{text}"
+    host, separator, port = text.rpartition(":")
+    if text.startswith("unix:") or text.endswith("]") or not separator:
+        host, port = text, "80"
+    return f"{'*' if host == '0.0.0.0' else host}:{port}"  # noqa: S104  # what it is written for
+
+
+def _schemes(block: Block, tls_addresses: frozenset[str]) -> frozenset[Value]:
     """``$scheme``: what the listeners of the server speak, both where they are not in sight."""
     server = next((one for one in ancestors(block) if one.type == "http.server"), None)
     both: frozenset[Value] = frozenset({("http",), ("https",)})
@@ -433,6 +457,6 @@ def _schemes(block: Block) -> frozenset[Value]:
     unseen |= any(isinstance(arg, Templated) for args in [*listens, *switches] for arg in args)
     if unseen or any(placed.directive.args == ("on",) for placed in server.own("ssl")):
         return both
-    speaks_tls = any("ssl" in args or "quic" in args for args in listens)
-    speaks_plain = not listens or any("ssl" not in args and "quic" not in args for args in listens)
+    speaking = [_says_tls(args) or _address(args) in tls_addresses for args in listens or [("*:80",)]]
+    speaks_tls, speaks_plain = any(speaking), not all(speaking)
     return frozenset({*([("https",)] if speaks_tls else []), *([("http",)] if speaks_plain else [])})

@@ -808,6 +808,14 @@ SCHEMES = (
         requests=(Request(tls=True),),
     ),
     Attack(
+        "$scheme of a listener that another server makes speak TLS",
+        f"server {{ {_TLS_LISTENER} }} SERVER server_name client.test; ssl_certificate <trusted.pem>;"
+        " ssl_certificate_key <trusted.key>; location / { proxy_pass $scheme://backend.test; } }",
+        "03",
+        _EVERYBODY,
+        requests=(Request(host="client.test", tls=True),),
+    ),
+    Attack(
         "$scheme of a TLS listener, verified",
         f"server {{ {_TLS_LISTENER} location / {{ ON proxy_pass $scheme://backend.test; }} }}",
         "",
