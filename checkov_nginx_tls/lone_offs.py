@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 
 class LoneOff(NamedTuple):
-    """A flag that is off, and the block in which it stands; not ``certain`` where a template decides."""
+    """A flag that is off, and the block in which it stands; not ``certain`` where a template decides.
+
+    ``missing`` are the includes whose files may hold the connections that it is for.
+    """
 
     block: Block
     placed: Placed
     certain: bool
+    missing: tuple[Placed, ...] = ()
 
 
 def lone_offs(configuration: Configuration, connections: Sequence[Connection]) -> Iterator[LoneOff]:
@@ -39,12 +43,11 @@ def _unaccounted(configuration: Configuration, connections: Sequence[Connection]
     accounted = {id(placed) for one in possible for placed in one.directives}
     guessed = {placed.directive.written for one in possible for placed in one.directives if placed is not None}
     used = {connection.module.verify for connection in connections}
-    hidden = {
-        id(placed)
-        for block in configuration.unresolved_blocks
-        for name in _verify_directives(block)
-        for placed in block.possible(name).directives
-    }
+    hidden: dict[int, list[Placed]] = {}
+    for block in configuration.unresolved_blocks:
+        for name in _verify_directives(block):
+            for placed in block.possible(name).directives:
+                hidden.setdefault(id(placed), []).extend(block.unresolved)
     everywhere = (block for block in configuration.blocks if not block.data)
     for block in everywhere if hidden else (configuration.root,):
         bare = block is configuration.root and not configuration.complete
@@ -54,7 +57,7 @@ def _unaccounted(configuration: Configuration, connections: Sequence[Connection]
                 directive = off.placed.directive
                 is_read_otherwise = directive.is_guess and directive.written in guessed
                 if id(off.placed) not in accounted and reaches_unknown and not is_read_otherwise:
-                    yield off
+                    yield off._replace(missing=tuple(hidden.get(id(off.placed), ())))
 
 
 def _offs(block: Block, name: str) -> Iterator[LoneOff]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.files import Problem
+from checkov_nginx_tls.model import MAIN
 from checkov_nginx_tls.modules import FLAGS, MODULES, PASS_DIRECTIVES
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.upstreams import Flag, flag
@@ -26,6 +28,8 @@ _SINGLE_SETTINGS: Final = (
     "ciphers",
     "password_file",
 )
+_NUMBER: Final = re.compile(r"[0-9]+")
+_URL: Final = re.compile(r"https?://", re.IGNORECASE)
 _ONCE: Final = frozenset(
     {
         *FLAGS,
@@ -34,6 +38,9 @@ _ONCE: Final = frozenset(
     }
 )
 _PREFIXES: Final = tuple(f"{module.ssl_prefix}_" for module in MODULES)
+_KNOWN_FAMILIES: Final = frozenset({MAIN, "http", "stream", "mail", "events", "mgmt"})
+"""Blocks of main, and main itself, of which it is known what nginx takes in them: not ``rtmp`` and its like."""
+
 _BLOCK_CONTEXTS: Final = {
     "location": frozenset({"http.server", "http.location"}),
     "if": frozenset({"http.server", "http.location"}),
@@ -60,7 +67,7 @@ def refusals(configuration: Configuration) -> Iterator[Problem]:
 def _refused_block(block: Block, contexts: AbstractSet[str], unknown: Block | None) -> Iterator[Problem]:
     """What is wrong with a block that belongs into these contexts; what ``unknown`` holds may stand in any."""
     placed, parent = block.placed, block.parent
-    if placed is None or parent is None or parent.data or placed.conditions:
+    if placed is None or parent is None or parent.data or placed.conditions or not _is_known(parent):
         return
     directive = placed.directive
     least, most = _BLOCK_ARGUMENTS.get(directive.name, (0, len(directive.args)))
@@ -73,7 +80,7 @@ def _refused_block(block: Block, contexts: AbstractSet[str], unknown: Block | No
 def _refused(block: Block, name: str, *, context_is_known: bool) -> Iterator[Problem]:
     """What is wrong with a block's own directives of a name; those that a template makes may be others."""
     written = [placed for placed in block.own(name) if not placed.conditions and not placed.directive.is_opaque]
-    misplaced = context_is_known and not _is_allowed(block, name)
+    misplaced = context_is_known and _is_known(block) and not _is_allowed(block, name)
     for number, placed in enumerate(written):
         if misplaced:
             yield _problem(placed, _not_allowed(name))
@@ -81,6 +88,10 @@ def _refused(block: Block, name: str, *, context_is_known: bool) -> Iterator[Pro
             yield _problem(placed, f'"{name}" directive is duplicate')
         elif name in _ONCE and (reason := _wrong_value(block, placed)) is not None:
             yield _problem(placed, reason)
+
+
+def _is_known(block: Block) -> bool:
+    return block.type.partition(".")[0] in _KNOWN_FAMILIES
 
 
 def _is_allowed(block: Block, name: str) -> bool:
@@ -101,22 +112,22 @@ def _is_allowed_in(context: str, name: str) -> bool:
         elif name == module.tls_flag or name.startswith(f"{module.ssl_prefix}_"):
             known = True
             contexts |= module.ssl_contexts
-    return not known or context in contexts
+    return not known or context in contexts or "_by_lua" in name
 
 
 def _wrong_value(block: Block, placed: Placed) -> str | None:
-    directive = placed.directive
-    if len(directive.args) != 1:
-        return _wrong_number(directive.name)
-    value = directive.args[0]
-    if isinstance(value, Templated):
+    name, args = placed.directive.name, placed.directive.args
+    if len(args) != 1:
+        return _wrong_number(name)
+    value = args[0]
+    if isinstance(value, Templated) or "$" in value:
         return None
-    if directive.name in FLAGS:
-        if flag(placed) is not Flag.UNDECIDED or "$" in value:
-            return None
-        return f'invalid value "{value}" in "{directive.name}" directive, it must be "on" or "off"'
-    if directive.name == "proxy_pass" and block.type.startswith("http") and "$" not in value:
-        return None if value.lower().startswith(("http://", "https://")) else f'invalid URL prefix in "{value}"'
+    if name in FLAGS and flag(placed) is Flag.UNDECIDED:
+        return f'invalid value "{value}" in "{name}" directive, it must be "on" or "off"'
+    if name.endswith("_ssl_verify_depth") and not _NUMBER.fullmatch(value):
+        return f'"{name}" directive invalid number'
+    if name == "proxy_pass" and block.type.startswith("http") and not _URL.match(value):
+        return f'invalid URL prefix in "{value}"'
     return None
 
 

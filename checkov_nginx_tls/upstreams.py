@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.model import always_holds, may_hold, shortened
-from checkov_nginx_tls.modules import HANDLERS, MODULES, PASS_DIRECTIVES, STREAM_HANDLERS, ZONE_SYNC
+from checkov_nginx_tls.modules import HANDLERS, HTTP_PROXY, MODULES, PASS_DIRECTIVES, STREAM_HANDLERS, ZONE_SYNC
 from checkov_nginx_tls.rewrites import is_named, rewrite_levels, surely_run
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import (
@@ -217,6 +217,9 @@ def _verification_meant(connection: Connection) -> list[str]:
     return [other.verify for other in MODULES if other.family == module.family and other is not module]
 
 
+_PROXY_HOST: Final = frozenset({"$proxy_host", "${proxy_host}"})
+"""The host of the URL of proxy_pass (``ngx_http_proxy_host_variable``)."""
+
 _GROUP_TYPES: Final = frozenset({"http.upstream", "stream.upstream"})
 
 
@@ -323,6 +326,8 @@ class _Finder:
         possible = block.scope.possible(f"{module.ssl_prefix}_name", given).directives
         if len(possible) > 1 and any(one is not None and _may_be_any(one.directive.args) for one in possible):
             return frozenset({UNKNOWN_VALUE})
+        if fixed.directive.args[0] in _PROXY_HOST:  # "localhost" for a unix socket, and empty without a proxy_pass
+            return frozenset({("localhost",) if module is HTTP_PROXY else ()})
         return frozenset(name_in(value) for value in self.variables.expand(fixed.directive.args[0], block))
 
 
@@ -361,9 +366,10 @@ def _may_be_any(args: tuple[str, ...]) -> bool:
 
 def _fixed_name(block: Block, module: Module, passed: Placed) -> Placed | None:
     placed = block.scope.effective(f"{module.ssl_prefix}_name", passed.conditions)
-    if placed is None or not placed.directive.args or placed.directive.args[0] in ("$proxy_host", "${proxy_host}"):
+    if placed is None or not placed.directive.args:
         return None
-    return placed
+    is_host = module is HTTP_PROXY and "://unix:" not in passed.directive.args[0].lower()
+    return None if is_host and placed.directive.args[0] in _PROXY_HOST else placed
 
 
 def _switched_transport(block: Block, tls_flag: str, passed: Placed) -> Transport:

@@ -41,8 +41,11 @@ CLIENT_VALUE: Final[Value] = (Unfixed.CLIENT,)
 _EXPANSION_LIMIT: Final = 256
 """Possible values beyond which a text counts as unknown."""
 
-_VARIABLE: Final = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([1-9]|[A-Za-z0-9_]+))")
+_VARIABLE: Final = re.compile(r"(\$is_args\$args\b)|\$(?:\{([A-Za-z0-9_]+)\}|([1-9]|[A-Za-z0-9_]+))")
 """``ngx_http_script_compile``: behind a digit other than 0 a name ends, unless braces hold it."""
+
+_ARGUMENTS: Final[frozenset[Value]] = frozenset({("?", Unfixed.CLIENT), ()})
+"""What the two variables for arguments are together."""
 
 _GROUP: Final = re.compile(
     r"""\\.|\[(?:\\.|[^\]\\])+\]|(?P<open>\((?:\?P?[<'](?P<name>[A-Za-z_]\w*)[>']|(?!\?)))(?P<slash>/?)""", re.DOTALL
@@ -129,7 +132,7 @@ class Variables:
             position = 0
             for match in _VARIABLE.finditer(part):
                 choices.append(frozenset({(part[position : match.start()],)}))
-                choices.append(self._values(match.group(1) or match.group(2), block, active))
+                choices.append(_ARGUMENTS if match[1] else self._values(match[2] or match[3], block, active))
                 position = match.end()
             choices.append(frozenset({(part[position:],)}))
         count = 1

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ON = "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; proxy_ssl_server_name on;"
+_COMMAND = "proxy_ssl_conf_command"
 _PASS = "proxy_pass https://backend.example.com;"
 _KEEPING = "upstream backend.example.com { server 192.0.2.1; keepalive 8; }\n"
 _CHANGING = (
@@ -131,7 +132,23 @@ FAILED = (
         "10",
         "http { proxy_ssl_protocols TLSv1; include missing.conf; "
         "server { location / { " + _PASS + " proxy_ssl_protocols TLSv1.2; } } }",
-        "admits obsolete versions for every TLS connection in the configuration that includes this",
+        'for TLS connections in files that are not in the scanned tree: "missing.conf" (',
+    ),
+    (
+        "01",
+        "http { proxy_ssl_verify off; include missing.conf; server { location / { " + _PASS + " " + _ON + " } } }",
+        'is off for TLS connections in files that are not in the scanned tree: "missing.conf" (',
+    ),
+    ("01", "proxy_ssl_verify off;", "for every TLS connection in the configuration that includes this"),
+    (
+        "05",
+        f"location / {{ {_PASS} {_ON}\n{_COMMAND} VerifyCAFile a;\n{_COMMAND} VerifyCAPath b; }}",
+        " replaces the certificates of proxy_ssl_trusted_certificate for https://backend",
+    ),
+    (
+        "08",
+        "location / { uwsgi_pass suwsgi://b; uwsgi_ssl_verify on; uwsgi_ssl_name $proxy_host; }",
+        'no certificate matches the name ""',
     ),
     ("10", "proxy_ssl_protocols TLSv1;", "for every TLS connection in the configuration that includes this"),
     (

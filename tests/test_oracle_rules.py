@@ -526,6 +526,23 @@ IMPOSSIBLE = (
     ),
     Attack("group's name like its member's", _CERTAIN.format("backend.test"), ""),
     Attack(
+        "proxy's variable in uwsgi",
+        "SERVER location / { ON @ssl_name $proxy_host; uwsgi_pass suwsgi://backend.test; } }",
+        "08",
+        trusted=False,
+        prefix="uwsgi",
+    ),
+    Attack(
+        "proxy's variable in grpc",
+        "SERVER location / { ON @ssl_name $proxy_host; grpc_pass grpcs://backend.test; } }",
+        "08",
+        trusted=False,
+        prefix="grpc",
+    ),
+    Attack(
+        "proxy's variable", "SERVER location / { ON @ssl_name $proxy_host; proxy_pass https://backend.test; } }", ""
+    ),
+    Attack(
         "empty name", 'SERVER location / { ON @ssl_name ""; proxy_pass https://backend.test; } }', "08", trusted=False
     ),
     Attack(
@@ -761,6 +778,12 @@ ENDS = (
         for key in ("proxy", "delete", "ranges")
     ),
     Attack(
+        "arguments of the request behind a host",
+        "SERVER location / { ON proxy_pass https://backend.test$is_args$args; } }",
+        "",
+        requests=gets("/", "/?", "/?a=b", "/?.other.test", "/?@other.test", "/?:x@other.test/"),
+    ),
+    Attack(
         "name of a variable that begins with a digit",
         "SERVER location ~ ^/(oth|back)/ { ON proxy_pass https://$1er.test; } }",
         "06",
@@ -922,6 +945,8 @@ def test_a_directory_of_certificates_replaces_the_bundle(newest_oracle: Oracle, 
 
 
 REFUSED = (
+    "http { server { listen <listen>; location / { proxy_pass https://<target>; proxy_ssl_verify_depth ²; } } }",
+    "http { server { listen <listen>; location / { proxy_pass https://<target>; proxy_ssl_verify_depth -1; } } }",
     "http { server { listen <listen>; location / { limit_except GET { grpc_pass grpcs://<target>; } } } }",
     "http { server { listen <listen>; location / { limit_except GET { uwsgi_pass <target>; } } } }",
     "http { server { listen <listen>; proxy_pass https://<target>; } }",
@@ -952,6 +977,7 @@ REFUSED = (
 """Configurations that nginx refuses for a directive out of place."""
 
 ACCEPTED = (
+    "http { server { listen <listen>; location / { proxy_pass https://<target>; proxy_ssl_verify_depth 0; } } }",
     "http { server { listen <listen>; location / { if ($arg_x) { grpc_pass grpcs://<target>; } } } }",
     "http { server { listen <listen>; location / { limit_except GET { proxy_pass https://<target>; } } } }",
     "http { map $host $m { proxy_ssl_verify off; } server { location / { proxy_pass http://<target>; } } }",

@@ -13,7 +13,7 @@ from checkov_nginx_tls.checks.base_nginx_check import BaseNginxCheck
 from checkov_nginx_tls.texts import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from checkov_nginx_tls.conf import BlockConf
     from checkov_nginx_tls.model import Configuration, Placed
@@ -157,12 +157,24 @@ def origin(cause: Placed, connections: Sequence[Connection]) -> str:
 
 def missing_includes(judgements: Sequence[Judgement]) -> str:
     """A sentence that names includes around the connections whose files are not in the scanned tree, or ""."""
+    missing = [one for connection in connections_of(judgements) for one in connection.block.missing_includes()]
+    return f" Not in the scanned tree, and so not looked at: {_includes(missing)}." if missing else ""
+
+
+def unseen_connections(missing: Sequence[Placed]) -> str:
+    """What a directive is in effect for where no connection is in sight, for a message.
+
+    ``missing`` are the includes whose files may hold them; none where the directive's own file is included elsewhere.
+    """
+    if not missing:
+        return "every TLS connection in the configuration that includes this"
+    return f"TLS connections in files that are not in the scanned tree: {_includes(missing)}"
+
+
+def _includes(missing: Iterable[Placed]) -> str:
     names: dict[str, None] = {}
-    for connection in connections_of(judgements):
-        for placed in connection.block.missing_includes():
-            directive = placed.directive
-            missing = directive.args[0] if directive.name == "include" else directive.name
-            names.setdefault(f'"{missing}" ({directive.place})')
-    if not names:
-        return ""
-    return f" Not in the scanned tree, and so not looked at: {', '.join(names)}."
+    for placed in missing:
+        directive = placed.directive
+        name = directive.args[0] if directive.name == "include" else directive.name
+        names.setdefault(f'"{name}" ({directive.place})')
+    return listed(list(names))

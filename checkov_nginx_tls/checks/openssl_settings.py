@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls.checks.base_upstream_check import Judgement, keys_of, places
+from checkov_nginx_tls.checks.base_upstream_check import Judgement, keys_of, places, unseen_connections
 from checkov_nginx_tls.modules import MODULES
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import Transport
@@ -48,10 +48,14 @@ class Settings(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A directive that weakens connections, and what it admits, for a message."""
+    """A directive that weakens connections, and what it admits, for a message.
+
+    ``missing`` are the includes in which the connections stand that it is for, where none is in sight.
+    """
 
     placed: Placed
     admits: str
+    missing: tuple[Placed, ...] = ()
 
 
 Inspection = Callable[[Settings], "Sequence[Fault] | None"]
@@ -63,9 +67,9 @@ def is_open(placed: Placed) -> bool:
     return any(isinstance(value, Templated) or "$" in value for value in placed.directive.args)
 
 
-def places_concerned(connections: Sequence[Connection]) -> str:
-    """What a fault weakens, for a message: these connections, or all that are not in the scanned tree."""
-    return places(connections) if connections else "every TLS connection in the configuration that includes this"
+def places_concerned(connections: Sequence[Connection], fault: Fault) -> str:
+    """What a fault weakens, for a message."""
+    return places(connections) if connections else unseen_connections(fault.missing)
 
 
 def judge_settings(
@@ -194,7 +198,9 @@ def _unaccounted(
     for block, prefix in _open_blocks(configuration, connections):
         inspected = inspector.look_at(block, prefix, ()).faults
         if inspected and all(inspected):
-            found.update((id(fault.placed), fault) for faults in inspected for fault in faults or ())
+            missing = tuple(block.unresolved)
+            for fault in (fault for faults in inspected for fault in faults or ()):
+                found.setdefault(id(fault.placed), fault._replace(missing=missing))
     seen = {id(one): one for one in (inspector.in_effect(connection) for connection in connections if found)}
     for one in seen.values():
         for settings in one.settings:

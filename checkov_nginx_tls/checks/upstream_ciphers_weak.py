@@ -98,7 +98,7 @@ server {
         if not isinstance(fault, Fault):
             return f"which ciphers {places(connections)} may use depends on a value that is not known here"
         directive = first.cause.directive
-        where = places_concerned(connections)
+        where = places_concerned(connections, fault)
         name, value = " ".join((directive.name, *directive.args[:-1])), directive.args[-1]
         instead = f"Write {name} HIGH:!aNULL:!MD5:!3DES, or remove it"
         if directive.args[0].lower() == "ciphersuites":

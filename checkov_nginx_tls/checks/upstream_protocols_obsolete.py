@@ -94,7 +94,7 @@ server {
         if not isinstance(fault, Fault):
             return f"which protocol versions {places(connections)} may use depends on a value that is not known here"
         directive = first.cause.directive
-        where = places_concerned(connections)
+        where = places_concerned(connections, fault)
         if directive.name.endswith("_conf_command"):
             return (
                 f"{' '.join((directive.name, *directive.args))} turns on what is obsolete for {where}: {fault.admits}. "

@@ -98,6 +98,4 @@ server {
 def _inspect(settings: Settings) -> list[Fault] | None:
     commands = settings.commands_named(*STORE_COMMANDS)
     certain = [placed for placed in commands if not isinstance(placed.directive.args[0], Templated)]
-    return (
-        None if commands and not certain else [Fault(placed, "certificates of another store") for placed in certain[:1]]
-    )
+    return None if commands and not certain else [Fault(placed, "certificates of another store") for placed in certain]

@@ -14,8 +14,9 @@ from checkov_nginx_tls.checks.base_upstream_check import (
     origin,
     places,
     remedy,
+    unseen_connections,
 )
-from checkov_nginx_tls.lone_offs import lone_offs
+from checkov_nginx_tls.lone_offs import LoneOff, lone_offs
 from checkov_nginx_tls.modules import HTTP_PROXY, VERIFIES_BY_DEFAULT
 from checkov_nginx_tls.rule import CIS_UPSTREAM_CERTIFICATE_TRUSTED, Rule
 from checkov_nginx_tls.targets import Transport
@@ -85,7 +86,7 @@ server {
                 yield Judgement(result, cause, connection, (connection.module.verify,))
         for off in lone_offs(configuration, connections):
             result = CheckResult.FAILED if off.certain else CheckResult.UNKNOWN
-            yield Judgement(result, off.placed, None, (off.placed.directive.name,))
+            yield Judgement(result, off.placed, None, (off.placed.directive.name,), off)
 
     def explain(self, judgements: Sequence[Judgement]) -> str:
         """See BaseUpstreamCheck."""
@@ -99,9 +100,11 @@ server {
         if judgements[0].result is CheckResult.UNKNOWN:
             return f"whether {name} is off for {places(connections)} depends on a value that is not known here"
         if not connections:
+            off = judgements[0].detail
+            where = unseen_connections(off.missing if isinstance(off, LoneOff) else ())
             return (
-                f"{name} is off for every TLS connection in the configuration that includes this. Set it to on and "
-                f"give {bundle} the CA certificates that sign the upstreams' certificates."
+                f"{name} is off for {where}. Set it to on and give {bundle} the CA certificates that sign the "
+                "upstreams' certificates."
             )
         return (
             f"{name} is off for {places(connections)}{origin(judgements[0].cause, connections)}: nginx talks to "
