@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from checkov_nginx_tls.model import always_holds
 from checkov_nginx_tls.modules import GRPC, HTTP_PROXY
+from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import Transport, may_be
 from checkov_nginx_tls.upstreams import Flag, flag
 from checkov_nginx_tls.variables import constant
@@ -60,20 +62,42 @@ def in_one_case(name: Value) -> Value:
     return tuple(part.lower() if isinstance(part, str) else part for part in name)
 
 
-def keepalive_of(group: Group) -> Placed | None:
-    """The ``keepalive`` that is in effect in a group, None where nobody wrote one."""
-    return next(iter(group.block.own("keepalive")[-1:]), None)
+class Keepalive(NamedTuple):
+    """Whether a group keeps connections; ``placed`` is the ``keepalive`` that says so, None where nobody wrote one.
+
+    ``local`` pools are of one location each. Not ``certain`` where a template may say something else: of what it may
+    say, this shares most.
+    """
+
+    placed: Placed | None
+    keeps: bool
+    local: bool
+    certain: bool
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether connections that one location opened serve the others."""
+        return self.keeps and not self.local
 
 
-def keeps(keepalive: Placed) -> bool:
-    """Whether an explicit ``keepalive`` has a pool at all."""
-    args = keepalive.directive.args
-    return bool(args) and bool(args[0].lstrip("0"))
+def keepalive_of(group: Group) -> Keepalive:
+    """How a group keeps connections: ``keepalive 32 local`` is the default since 1.29.7."""
+    possible = [_keepalive(placed) for placed in group.block.possible("keepalive").directives]
+    most = max(possible, key=lambda one: (one.is_shared, one.keeps))
+    return most._replace(certain=most.certain and len({(one.keeps, one.local) for one in possible}) == 1)
 
 
-def is_local(keepalive: Placed) -> bool:
-    """Whether each location has a pool of its own."""
-    return "local" in keepalive.directive.args
+def is_certainly_kept(group: Group, connection: Connection) -> bool:
+    """Whether a group, and its ``keepalive``, are the same however a template that has the connection is rendered."""
+    return keepalive_of(group).certain and always_holds([group.conditions], connection.given)
+
+
+def _keepalive(placed: Placed | None) -> Keepalive:
+    if placed is None:
+        return Keepalive(None, keeps=True, local=True, certain=True)
+    args = placed.directive.args
+    keeps = bool(args) and bool(args[0].lstrip("0"))
+    return Keepalive(placed, keeps, "local" in args, certain=not any(isinstance(arg, Templated) for arg in args))
 
 
 def changes_together(connection: Connection) -> bool:

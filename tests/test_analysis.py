@@ -155,6 +155,19 @@ def test_what_the_path_filter_leaves_out_is_not_opened(tmp_path: Path) -> None:
     assert 'Not in the scanned tree, and so not looked at: "skipped/x.conf" (nginx.conf:1)' in outcome.message
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rtmp { server { listen 1935; application live { live on; } } }",
+        "tcp { upstream u { server 192.0.2.1:1; } server { listen 1; proxy_pass u; } }",
+        "http { server { location / { if ($arg_x) { proxy_ssl_verify_by_lua_block { return } } } } }",
+    ],
+)
+def test_what_modules_of_others_take_is_not_refused(tmp_path: Path, text: str) -> None:
+    seen = "http { server { location / { proxy_pass https://a.example.com; } } }"
+    assert not scan(tmp_path, {"nginx.conf": f"events {{ }}\n{text}\n{seen}\n"}).problems
+
+
 def test_a_file_over_the_size_limit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files_module, "SIZE_LIMIT", 100)
     analysis = scan(tmp_path, {"big.conf": BAD * 10})

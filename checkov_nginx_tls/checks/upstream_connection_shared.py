@@ -14,9 +14,8 @@ from checkov_nginx_tls.sharing import (
     KEEPING_MODULES,
     changes_together,
     in_one_case,
-    is_local,
+    is_certainly_kept,
     keepalive_of,
-    keeps,
     resumers,
     sets_in_ifs,
     speaking_tls,
@@ -29,7 +28,7 @@ from checkov_nginx_tls.variables import constant
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from checkov_nginx_tls.model import Configuration, Placed
+    from checkov_nginx_tls.model import Configuration
     from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.upstreams import Connection, Group
 
@@ -160,14 +159,15 @@ def _keys(module: Module) -> tuple[str, ...]:
 
 def _shared_connections(relevant: Sequence[Connection]) -> Iterator[Judgement]:
     for group, sharing in users_of_groups(relevant).items():
-        keepalive = _shared_keepalive(group)
-        if keepalive is not None and any(one.is_verified for one in sharing):
+        keepalive = keepalive_of(group)
+        if keepalive.placed is not None and keepalive.is_shared and any(one.is_verified for one in sharing):
             differing = list(_differing(group, sharing))
             steady = [one for one in sharing if not changes_together(one)]
             certain = set(differing if len(steady) == len(sharing) else _differing(group, steady))
             for connection in differing:
-                result = CheckResult.FAILED if connection in certain else CheckResult.UNKNOWN
-                yield Judgement(result, keepalive, connection, _keys(connection.module))
+                is_certain = connection in certain and is_certainly_kept(group, connection)
+                result = CheckResult.FAILED if is_certain else CheckResult.UNKNOWN
+                yield Judgement(result, keepalive.placed, connection, _keys(connection.module))
 
 
 def _differing(group: Group, sharing: Sequence[Connection]) -> Iterator[Connection]:
@@ -193,22 +193,13 @@ def _changing_names(relevant: Sequence[Connection]) -> Iterator[Judgement]:
             continue
         names = {in_one_case(name) for name in connection.names}
         constants = all(constant(name) is not None for name in names)
-        if len(names) > 1 and constants and any(map(_keeps_connections, connection.groups)):
-            one_pool = any(map(_shared_keepalive, connection.groups)) or not sets_in_ifs(connection)
-            certain = connection.transport is Transport.TLS and one_pool and not changes_together(connection)
+        keeping = [group for group in connection.groups if keepalive_of(group).keeps]
+        if len(names) > 1 and constants and keeping:
+            one_pool = any(keepalive_of(group).is_shared for group in keeping) or not sets_in_ifs(connection)
+            kept = any(is_certainly_kept(group, connection) for group in keeping)
+            certain = connection.transport is Transport.TLS and one_pool and kept and not changes_together(connection)
             result = CheckResult.FAILED if certain else CheckResult.UNKNOWN
             yield Judgement(result, placed, connection, ("keepalive", placed.directive.name))
-
-
-def _keeps_connections(group: Group) -> bool:
-    """``keepalive 32 local`` is the default of groups since 1.29.7."""
-    keepalive = keepalive_of(group)
-    return keepalive is None or keeps(keepalive)
-
-
-def _shared_keepalive(group: Group) -> Placed | None:
-    keepalive = keepalive_of(group)
-    return keepalive if keepalive is not None and keeps(keepalive) and not is_local(keepalive) else None
 
 
 def _shared_sessions(connections: Sequence[Connection]) -> Iterator[Judgement]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, places
-from checkov_nginx_tls.model import ancestors
+from checkov_nginx_tls.model import always_holds, ancestors
 from checkov_nginx_tls.modules import HTTP_PROXY
 from checkov_nginx_tls.public_hosts import is_public
 from checkov_nginx_tls.rule import Rule
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from checkov_nginx_tls.model import Block, Configuration
     from checkov_nginx_tls.targets import Target
+    from checkov_nginx_tls.templates import Case
     from checkov_nginx_tls.upstreams import Connection
     from checkov_nginx_tls.variables import Value
 
@@ -99,7 +100,10 @@ server {
         """See BaseUpstreamCheck."""
         connections = connections_of(judgements)
         if judgements[0].result is CheckResult.UNKNOWN:
-            return f"whether requests to {places(connections)} are encrypted depends on a value that is not known here"
+            return (
+                f"whether requests to {places(connections)} leave for the internet unencrypted depends on a value that "
+                "is not known here"
+            )
         module = connections[0].module
         hosts = (host for one in connections for target in _plaintext(one) for host in _hosts(one, target))
         public = list(dict.fromkeys(host.place for host in hosts if host.name is not None and is_public(host.name)))
@@ -111,10 +115,14 @@ server {
 
 
 class _Host(NamedTuple):
-    """A host that a connection may reach: its name without port, None where it is not known, and where it stands."""
+    """A host that a connection may reach: its name without port, None where it is not known, and where it stands.
+
+    A template renders it where ``conditions`` hold.
+    """
 
     name: str | None
     place: str
+    conditions: tuple[Case, ...] = ()
 
 
 class _OwnNames(NamedTuple):
@@ -139,15 +147,16 @@ def _judge(connection: Connection, own_names: _OwnNames) -> CheckResult | None:
     """None where the hosts, or whether they are reached over TLS, are for somebody else to choose."""
     undecided = {target.host for target in connection.targets if target.transport is Transport.UNDECIDED}
     result: CheckResult | None = CheckResult.PASSED
+    in_plain_text: list[tuple[Case, ...]] = []
     for target in _plaintext(connection):
         for host in _hosts(connection, target):
             if host.name is None:
                 result = None if result is CheckResult.PASSED else result
             elif not own_names.hold(host.name) and is_public(host.name):
-                if target.host not in undecided:
-                    return CheckResult.FAILED
                 result = CheckResult.UNKNOWN
-    return result
+                if target.host not in undecided:
+                    in_plain_text.append(host.conditions)
+    return CheckResult.FAILED if always_holds(in_plain_text, connection.given) else result
 
 
 def _plaintext(connection: Connection) -> list[Target]:
@@ -166,20 +175,21 @@ def _hosts(connection: Connection, target: Target) -> Iterator[_Host]:
     groups = connection.groups_named(text) if text is not None else []
     if not groups:
         yield from _host(target.host, "")
-    for placed in (server for group in groups for server in group.block.own("server")):
+    servers = [(group, server) for group in groups for server in group.block.own("server")]
+    for owner, placed in servers:
         directive = placed.directive
         if directive.args and "down" not in directive.args:
             address = directive.args[0]
             known = UNKNOWN_VALUE if isinstance(address, Templated) else (address,)
-            yield from _host(known, f" ({directive.place})")
+            yield from _host(known, f" ({directive.place})", (*owner.conditions, *placed.conditions))
 
 
-def _host(value: Value, place: str) -> Iterator[_Host]:
+def _host(value: Value, place: str, conditions: tuple[Case, ...] = ()) -> Iterator[_Host]:
     name = constant(name_in(value))
     if name is None:
         yield _Host(None, "")
     elif not name.lower().startswith("unix:"):
-        yield _Host(name, f"{name}{place}")
+        yield _Host(name, f"{name}{place}", conditions)
 
 
 def _is_for_acme(block: Block) -> bool:

@@ -114,7 +114,7 @@ class _Describer:
         settings = self._settings.of(connection, hidden=bool(missing))
         settings.append(Setting(module.pass_directive, printable(connection.target), (placed,)))
         elsewhere = self._elsewhere.get(connection, [])
-        keepalives = map(keepalive_of, connection.groups)
+        keepalives = (keepalive_of(group).placed for group in connection.groups)
         causes = [
             *(one for setting in settings for one in setting.placed),
             *(one for one, _used in elsewhere),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from checkov_nginx_tls.export.values import place, text
 from checkov_nginx_tls.sharing import (
     changes_together,
-    is_local,
+    is_certainly_kept,
     keepalive_of,
     resumers,
     speaking_tls,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from checkov_nginx_tls.export.values import Json
-    from checkov_nginx_tls.sharing import Verification
+    from checkov_nginx_tls.sharing import Keepalive, Verification
     from checkov_nginx_tls.upstreams import Connection, Group
 
 
@@ -40,7 +40,8 @@ class Groups:
         return {
             "name": printable(group.name),
             "members": [printable(member) for member in group.members],
-            "keepalive": _keepalive(group),
+            "keepalive": _keepalive(keepalive_of(group)),
+            "certain": is_certainly_kept(group, connection),
             "users": users.seen_by(connection) if users is not None else [],
         }
 
@@ -93,10 +94,13 @@ def _condition(connection: Connection, verification: Verification | None) -> Jso
     }
 
 
-def _keepalive(group: Group) -> Json | None:
-    placed = keepalive_of(group)
+def _keepalive(keepalive: Keepalive) -> Json | None:
+    placed = keepalive.placed
     if placed is None:
         return None
     args = placed.directive.args
-    connections = printable(args[0]) if args else ""
-    return {"connections": connections, "local": is_local(placed), **place(placed.directive)}
+    return {
+        "connections": printable(args[0]) if args else "",
+        "local": keepalive.local,
+        **place(placed.directive),
+    }

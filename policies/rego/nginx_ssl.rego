@@ -104,7 +104,7 @@ deny contains tls_finding(connection, "06", cause, text) if {
 deny contains tls_finding(connection, "07", cause, text) if {
 	some connection in tls_connections
 	some group in connection.groups
-	tls_shares_pool(group, tls_steady(group.users))
+	tls_surely_shares_pool(group)
 	cause := tls_keepalive_cause(group)
 	not tls_skipped(connection, "07", cause)
 	text := concat("", [
@@ -230,7 +230,7 @@ warn contains tls_doubt(connection, "07", cause, text) if {
 	some connection in tls_connections
 	some group in connection.groups
 	tls_shares_pool(group, group.users)
-	not tls_shares_pool(group, tls_steady(group.users))
+	not tls_surely_shares_pool(group)
 	cause := tls_keepalive_cause(group)
 	not tls_skipped(connection, "07", cause)
 	text := concat("", [
@@ -470,6 +470,11 @@ tls_has_one_pool(group) if {
 	not group.keepalive.local
 }
 
+tls_surely_shares_pool(group) if {
+	group.certain
+	tls_shares_pool(group, tls_steady(group.users))
+}
+
 tls_steady(users) := [user | some user in users; not user.name_varies_with_target]
 
 tls_shares_pool(group, users) if {
@@ -514,6 +519,9 @@ tls_surely_changes_name(connection) if {
 	connection.transport == "tls"
 	not connection.name_varies_with_target
 	tls_changes_in_one_pool(connection)
+	some group in connection.groups
+	tls_keeps(group)
+	group.certain
 }
 
 # An if that sets the name has a local pool of its own, being a location to nginx.

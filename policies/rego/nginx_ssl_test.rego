@@ -307,7 +307,7 @@ own := {
 other(changes) := object.union(object.union(own, {"own": false}), changes)
 
 shared(keepalive, users) := but({
-	"groups": [{"name": "app", "members": ["app:443"], "keepalive": keepalive, "users": users}],
+	"groups": [{"name": "app", "members": ["app:443"], "keepalive": keepalive, "certain": true, "users": users}],
 	"names": [{"name": "app", "depends_on": [], "kind": "name"}],
 })
 
@@ -399,7 +399,7 @@ test_names_that_no_certificate_has_are_denied if {
 }
 
 test_name_of_a_group_is_denied_unless_a_member_has_it if {
-	group := {"name": "app", "members": ["192.0.2.1:443"], "keepalive": null, "users": [own]}
+	group := {"name": "app", "members": ["192.0.2.1:443"], "keepalive": null, "certain": true, "users": [own]}
 	document := but({"names": [{"name": "App", "depends_on": [], "kind": "name"}], "groups": [group]})
 	denied(document) == {["CKV_NGINX_CUSTOM_08", 9]}
 	with_member := object.union(document, {"groups": [object.union(group, {"members": ["192.0.2.1", "APP:443"]})]})
