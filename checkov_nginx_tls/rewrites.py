@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from checkov_nginx_tls.model import ancestors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from checkov_nginx_tls.model import Block, Placed
 
 _ENDS: Final = frozenset({"break"})
@@ -27,7 +29,7 @@ def rewrite_levels(block: Block) -> list[Block]:
     return levels
 
 
-def surely_run(level: Block, name: str) -> list[Placed]:
+def surely_run(level: Block, name: str) -> Sequence[Placed]:
     """The directives of a name in a block that run on every request that its rewrite directives are run on.
 
     A ``break``, or a ``rewrite`` with that flag, ends them, also inside an ``if``; in a server ``last`` does
@@ -35,7 +37,11 @@ def surely_run(level: Block, name: str) -> list[Placed]:
     """
     own = level.own(name)
     ends = _ends(level) if own else []
-    return [placed for placed in own if all(stands_before(placed, end) for end in ends)]
+    if not ends:
+        return own
+    first = min(ends, key=lambda end: end.directive.start)
+    in_one_file = all(end.includes == first.includes and end.directive.source is first.directive.source for end in ends)
+    return [placed for placed in own if in_one_file and stands_before(placed, first)]
 
 
 def _ends(level: Block) -> list[Placed]:

@@ -25,7 +25,7 @@ _IS_NAME: Final = re.compile(r"[\w$]+(?:\.[\w$]+)*")
 
 
 _MENTIONS_VARIABLES: Final = re.compile(r"\bngx\s*\.\s*var\b|\.\s*variables\b")
-_ASSIGNED: Final = re.compile(r"""[.\[]\s*["']?([A-Za-z0-9_]{1,100})["']?\s*\]?\s*=(?!=)""")
+_ASSIGNED: Final = re.compile(r"""[.\[]\s*["']?([A-Za-z0-9_]{1,100})["']?(?:\s*\])?\s*=(?!=)""")
 
 
 @dataclass(frozen=True, eq=False)

@@ -328,6 +328,7 @@ class _Rewrites:
     def __init__(self) -> None:
         self._servers: dict[Block, _Server] = {}
         self._effects: dict[tuple[Block, str], _Effect] = {}
+        self._sure: dict[Block, frozenset[int]] = {}
 
     def assigned(self, name: str, block: Block) -> tuple[list[str], bool]:
         """The texts that ``set`` may have given a variable, and whether they are all.
@@ -361,12 +362,19 @@ class _Rewrites:
             self._servers[server] = _Server(server)
         return self._servers[server]
 
+    def _sets_surely_run(self, level: Block) -> frozenset[int]:
+        """The ids of the ``set`` directives of a block that neither a request nor a template leaves out."""
+        if level not in self._sure:
+            sure = (placed for placed in surely_run(level, "set") if not placed.conditions)
+            self._sure[level] = frozenset(map(id, sure))
+        return self._sure[level]
+
     def _effect(self, level: Block, name: str) -> _Effect:
         """What the rewrite directives of a block do to a variable, those of its ``if`` blocks among them."""
         key = (level, name)
         if key not in self._effects:
             sets = [placed for placed in level.own("set") if _value_set(placed, name) is not None]
-            sure = {id(placed) for placed in surely_run(level, "set") if not placed.conditions} if sets else set()
+            sure = self._sets_surely_run(level) if sets else frozenset()
             last = next((index for index in range(len(sets) - 1, -1, -1) if id(sets[index]) in sure), None)
             certain = sets[last] if last is not None else None
             texts = [_value_set(placed, name) or "" for placed in sets[last or 0 :]]  # they are run or not
