@@ -291,8 +291,8 @@ def always_holds(
 
     False where that takes more than so many renderings to see.
     """
-    if () in alternatives:
-        return True
+    if not alternatives or () in alternatives:
+        return bool(alternatives)
     known = {(case.construct, case.arm) for case in given}
     left = {
         tuple(case for case in cases if (case.construct, case.arm) not in known)

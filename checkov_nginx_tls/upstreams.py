@@ -355,8 +355,13 @@ def _answers(block: Block) -> set[tuple[Case, ...]]:
     """The cases in which a ``return`` of the rewrite module answers every request that comes to a pass in a block."""
     if block.type == "stream.server":
         return set()
-    levels = [level for level in rewrite_levels(block) if level.type != "http.server" or not is_named(block)]
-    return shortened({placed.conditions for level in levels for placed in surely_run(level, "return")})
+    returns = [
+        placed
+        for level in rewrite_levels(block)
+        for placed in surely_run(level, "return")
+        if level.type != "http.server" or not is_named(block)
+    ]
+    return shortened({placed.conditions for placed in returns}) if returns else set()
 
 
 def _may_be_any(args: tuple[str, ...]) -> bool:
