@@ -26,7 +26,6 @@ from checkov.runner_filter import RunnerFilter
 
 from checkov_nginx_tls.checks.registry import registry
 from checkov_nginx_tls.collector import without_collector
-from checkov_nginx_tls.findings import findings
 from checkov_nginx_tls.repository_paths import RepositoryPaths
 from checkov_nginx_tls.shares import analyse_in_shares
 from checkov_nginx_tls.texts import printable, printable_line
@@ -246,10 +245,17 @@ def _makes_sarif() -> bool:
     return outputs is None or "sarif" in outputs
 
 
+def _findings(analysis: Analysis, repository: RepositoryPaths) -> dict[int, Finding]:
+    """The findings of an analysis by the ids of their outcomes."""
+    from checkov_nginx_tls.findings import findings
+
+    return {id(outcome): finding for outcome, finding in findings(analysis, repository)}
+
+
 def _part(analysis: Analysis, paths: _Paths, repository: RepositoryPaths, *, for_sarif: bool) -> _Part:
     """Make the records of an analysis."""
     records = _Records(paths, repository)
-    found = {id(outcome): finding for outcome, finding in findings(analysis, repository)} if for_sarif else {}
+    found = _findings(analysis, repository) if for_sarif else {}
     builtin = {check.id for check in registry.builtin_checks()}
     part = _Part([], [], analysis.problems, analysis.remarks, analysis.unused_skips, [])
     part.resources.extend(records.resource(path, resource) for path, resource in analysis.resources())
