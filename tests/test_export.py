@@ -421,6 +421,12 @@ def test_texts_that_yaml_would_break_on_survive() -> None:
     assert list(yaml.safe_load_all(text)) == [texts, {"same": [texts, texts]}]
 
 
+@pytest.mark.parametrize("text", ["12e5", "1e7", "0o14", "y", "n", "1_000", "a: b", "a"])
+def test_texts_in_yaml_are_texts_to_every_reader(text: str) -> None:
+    """Readers of YAML 1.2, and Go's, take other bare words for numbers and booleans than PyYAML does."""
+    assert "".join(dump([{"target": text, "line": 1}], "yaml")) == f'---\n"target": "{text}"\n"line": 1\n'
+
+
 def test_standard_input_is_a_fragment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     text = b"location / {\n proxy_pass https://app.test;\n}"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
