@@ -272,7 +272,7 @@ def _default_of(judgement: Judgement) -> str:
         )
     values = _set_around(directive)
     if directive.name == "ssl_verify":
-        if not values.get("ssl_trusted_certificate", ("",))[0] and not _reaches_public_server(values):
+        if not any(values.get("ssl_trusted_certificate", ())) and not _reaches_public_server(values):
             raise Unmendable(
                 "the system's CA certificates would be trusted, and this server is no public one: set "
                 "ssl_trusted_certificate too"
@@ -300,4 +300,4 @@ def _reaches_public_server(values: Mapping[str, tuple[str, ...]]) -> bool:
         host = address.rpartition("://")[2].partition("/")[0].partition(":")[0]
         if is_address(host) or not is_public(host):
             return False
-    return True
+    return values.get("uri") != ()
