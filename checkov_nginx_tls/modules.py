@@ -160,3 +160,8 @@ HARMLESS_INCLUDES: Final = frozenset(
     {"mime.types", "fastcgi_params", "fastcgi.conf", "proxy_params", "uwsgi_params", "scgi_params", "win-utf"}
 )
 """Names of files that distributions ship and that hold no TLS directive; ``koi-*`` belongs to them."""
+
+
+def is_zero(text: str) -> bool:
+    """Whether nginx reads a number as 0 (``ngx_atoi``)."""
+    return text != "" and text.strip("0") == ""

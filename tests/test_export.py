@@ -350,6 +350,15 @@ def test_an_intermediate_in_the_bundle_is_looked_for_where_the_depth_is_nought(
     assert "bundle_has_intermediate" not in document_of(tmp_path, inside.format("ca.pem", ""))
 
 
+@pytest.mark.parametrize("depth", ["\u00b2", "\u0660", "''", "00"])
+def test_a_depth_is_nought_only_in_ascii(depth: str, tmp_path: Path) -> None:
+    inside = f"proxy_pass https://app.test; proxy_ssl_verify on; proxy_ssl_trusted_certificate /ca.pem; {{}} {depth};"
+
+    document = document_of(tmp_path, inside.format("proxy_ssl_verify_depth"))
+    assert document["proxy_ssl_verify_depth"] == depth.strip("'")
+    assert ("bundle_has_intermediate" in document) == (depth[0] == "0")
+
+
 # ------------------------------------------------------------------------------------------- comments
 
 

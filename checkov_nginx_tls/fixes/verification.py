@@ -9,7 +9,7 @@ from checkov_nginx_tls.fixes.drafts import Draft
 from checkov_nginx_tls.fixes.edits import Unmendable, replaced
 from checkov_nginx_tls.fixes.names import Naming, naming
 from checkov_nginx_tls.fixes.settings import InEffect, Plan, anchor_of, commands_of
-from checkov_nginx_tls.modules import VERIFIES_BY_DEFAULT, ZONE_SYNC
+from checkov_nginx_tls.modules import VERIFIES_BY_DEFAULT, ZONE_SYNC, is_zero
 from checkov_nginx_tls.public_hosts import is_public
 from checkov_nginx_tls.targets import Transport, is_address
 from checkov_nginx_tls.texts import listed
@@ -149,7 +149,7 @@ def needs(
             )
         found["trusted_certificate"] = bundle or trust.bundle_for(connection, named.names)
     depths = settings.possible(connection, "verify_depth")
-    if depths == (None,) or all(one is not None and "".join(one.directive.args).strip("0") == "" for one in depths):
+    if depths == (None,) or all(one is not None and is_zero("".join(one.directive.args)) for one in depths):
         found["verify_depth"] = DEPTH
     flags = {flag(placed) for placed in settings.possible(connection, "server_name")}
     if flags <= {Flag.OFF, Flag.UNSET} and connection.module is not ZONE_SYNC:
