@@ -533,6 +533,13 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_written(
     assert (tmp_path / "out").exists() == (not option)
 
 
+def test_what_nginx_refuses_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    location = "location / {\nproxy_pass https://a.example.com;\nproxy_ssl_verify on;\nproxy_ssl_verify on;\n}"
+    (tmp_path / "nginx.conf").write_text(http(location), encoding="utf-8")
+    assert run(tmp_path, "--output", tmp_path / "out") == 2
+    assert capsys.readouterr().err.splitlines()[0].endswith('nginx.conf:4: "proxy_ssl_verify" directive is duplicate')
+
+
 def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_bytes(b"")
     assert run(DEMO, "--output", tmp_path / "file") == 2
