@@ -102,6 +102,19 @@ def mend(
     )
 
 
+def without(mending: Mending, unwritten: AbstractSet[str], scan: Scan) -> Mending:
+    """What came of it where some of the files could not be written."""
+    after = {path: data for path, data in mending.after.items() if path not in unwritten}
+    analysis = scan({**mending.before, **after})
+    found = [*mending.mended, *(refusal.outcome for refusal in mending.refusals)]
+    return replace(
+        mending,
+        after=after,
+        mended=tuple(_beyond(found, _failed(analysis))),
+        bundles=tuple(sorted(_bundles(analysis).intersection(mending.bundles))),
+    )
+
+
 class _State(NamedTuple):
     """Contents of the files that were changed, what the analysis says of them, and the files of each fix so far."""
 
