@@ -127,6 +127,20 @@ def test_commands_for_openssl_are_objects(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["proxy_ssl_verify:", "proxy_ssl_Verify", "proxy_ssl_"])
+def test_directives_that_nginx_does_not_know_are_there_as_they_are(name: str, tmp_path: Path) -> None:
+    assert nginx_keys(document_of(tmp_path, f"proxy_pass https://app.test; {name} on;")) == {name: "on"}
+
+
+def test_zone_sync_knows_no_session_reuse_and_so_it_is_no_flag(tmp_path: Path) -> None:
+    text = (
+        "stream { server { zone_sync; zone_sync_ssl on; zone_sync_server a.test:1; zone_sync_ssl_session_reuse 3; } }"
+    )
+    (document,) = documents_of(tmp_path, {"a.conf": text})
+
+    assert document["zone_sync_ssl_session_reuse"] == "3"
+
+
 @pytest.mark.parametrize(
     ("text", "module", "prefix", "keys"),
     [
