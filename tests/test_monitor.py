@@ -326,6 +326,22 @@ def test_files_are_those_that_the_exporter_finds(tmp_path: Path) -> None:
     assert tls["ca_file"] == "/ca.crt"
 
 
+@pytest.mark.parametrize(
+    ("written", "directory", "expected"),
+    [
+        ("../pki/ca.pem", "/etc/pki", "/srv/pki/ca.pem"),
+        ("/etc//pki/./ca.pem", "/etc/nginx/../pki/", "/srv/pki/ca.pem"),
+        ("../pki/ca.pem", "/etc/nginx", "/etc/nginx/../pki/ca.pem"),
+        ("ca.pem", "/", "/srv/pki/etc/nginx/ca.pem"),
+    ],
+)
+def test_ways_up_lead_to_the_same_file(written: str, directory: str, expected: str, tmp_path: Path) -> None:
+    location = "location / { proxy_pass https://a.example.com; }"
+    text = http(f"proxy_ssl_verify on; proxy_ssl_trusted_certificate {written}; {location}")
+    ((_, tls),) = found_in(tmp_path, text, [(directory, "/srv/pki")]).of("verification")
+    assert tls["ca_file"] == expected
+
+
 # ----------------------------------------------------------------------------------------------- labels
 
 

@@ -96,16 +96,18 @@ class PathMap:
     """Where the exporter finds the files that nginx's configuration names: directories or files, old name to new."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._pairs = sorted(pairs, key=lambda pair: len(pair[0]), reverse=True)
+        named = [(posixpath.normpath(old), new) for old, new in pairs]
+        self._pairs = sorted(named, key=lambda pair: len(pair[0]), reverse=True)
 
     def __call__(self, path: str) -> str:
-        """The path for the exporter: the longest name that leads to it is replaced."""
+        """The path for the exporter: the longest name that leads to it is replaced, whatever ``..`` are on the way."""
+        plain = posixpath.normpath(path)
         for old, new in self._pairs:
             start = old.rstrip("/") + "/"
-            if path == old:
+            if plain == old:
                 return new
-            if path.startswith(start):
-                return posixpath.join(new, path[len(start) :])
+            if plain.startswith(start):
+                return posixpath.join(new, plain[len(start) :])
         return path
 
 
