@@ -568,7 +568,20 @@ def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: 
 
 
 @pytest.mark.parametrize(
-    "option", [["--path-map", "/etc"], ["--path-map", "=/x"], ["--exporter", "http://x:1"], ["--exporter", "x"], []]
+    "option",
+    [
+        ["--path-map", "/etc"],
+        ["--path-map", "=/x"],
+        ["--exporter", "http://x:1"],
+        ["--exporter", "x"],
+        ["--exporter", "x{{:1"],
+        ["--exporter", "$1:9115"],
+        ["--exporter", "::1:9115"],
+        ["--exporter", "x:0"],
+        ["--exporter", "x:65536"],
+        ["--exporter", "x:\u0661"],
+        [],
+    ],
 )
 def test_wrong_arguments_are_refused(option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = ["--output", str(tmp_path / "out")] if option else []
@@ -576,6 +589,12 @@ def test_wrong_arguments_are_refused(option: list[str], tmp_path: Path, capsys: 
         run(DEMO, *output, *option)
     assert stopped.value.code == 2
     assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("exporter", ["exporter.example.com:9115", "blackbox:1", "192.0.2.1:65535", "[2001:db8::1]:80"])
+def test_the_exporter_may_be_any_host(exporter: str, tmp_path: Path) -> None:
+    assert run(DEMO, "--output", tmp_path, "--exporter", exporter) == 0
+    assert exporter in (tmp_path / "prometheus-scrape.yml").read_text(encoding="utf-8")
 
 
 def test_the_same_configuration_gives_the_same_bytes(tmp_path: Path) -> None:
