@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Final
 
-from checkov_nginx_tls.checks.upstream_store_replaced import STORE_COMMANDS
 from checkov_nginx_tls.fixes.drafts import Draft
 from checkov_nginx_tls.fixes.edits import Unmendable, replaced
 from checkov_nginx_tls.fixes.names import Naming, naming
 from checkov_nginx_tls.fixes.settings import InEffect, Plan, anchor_of, commands_of
-from checkov_nginx_tls.modules import VERIFIES_BY_DEFAULT, ZONE_SYNC, is_zero
+from checkov_nginx_tls.modules import STORE_COMMANDS, VERIFIES_BY_DEFAULT, ZONE_SYNC, is_zero
 from checkov_nginx_tls.public_hosts import is_public
 from checkov_nginx_tls.targets import Transport, is_address
 from checkov_nginx_tls.texts import listed
