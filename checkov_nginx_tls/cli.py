@@ -10,6 +10,7 @@ import argparse
 import io
 import json
 import os
+import re
 import shutil
 import sys
 import warnings
@@ -158,8 +159,9 @@ def _path_pair(text: str) -> tuple[str, str]:
 
 
 def _host_and_port(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    if not host or "/" in text or not port.isdecimal():
+    # Prometheus and its templates give other characters, such as $ and {{, a meaning.
+    match = re.fullmatch(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
+    if match is None or int(match[1]) not in range(1, 65536):
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
     return text
 

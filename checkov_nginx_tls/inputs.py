@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov_nginx_tls.configurations import find_configurations
 from checkov_nginx_tls.files import keep_as_checkov
+from checkov_nginx_tls.refusals import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -63,7 +64,7 @@ class NoInput(Exception):
 
 
 class Inputs(NamedTuple):
-    """What was found; ``problems`` are lines about what could not be read or parsed, ``warnings`` sentences."""
+    """What was found; ``problems`` are lines about what could not be read or nginx refuses, ``warnings`` sentences."""
 
     configurations: tuple[Configuration, ...]
     problems: tuple[str, ...]
@@ -107,6 +108,6 @@ def _read_text(data: bytes) -> Inputs:
 
 
 def _inputs(found: Configurations, shown: Callable[[str], str]) -> Inputs:
-    problems = [*found.problems, *(problem for one in found.configurations for problem in one.problems)]
-    lines = (f"{shown(problem.path)}:{problem.line}: {problem.reason}" for problem in problems)
+    refused = (problem for one in found.configurations for problem in (*one.problems, *refusals(one)))
+    lines = (f"{shown(problem.path)}:{problem.line}: {problem.reason}" for problem in (*found.problems, *refused))
     return Inputs(found.configurations, tuple(lines), found.warnings)

@@ -156,7 +156,15 @@ FLAGS: Final = frozenset(
 )
 """Directives of ours that take exactly ``on`` or ``off``, in any case (``ngx_conf_set_flag_slot``)."""
 
+STORE_COMMANDS: Final = frozenset({"verifycafile", "verifycapath", "verifycastore"})
+"""Commands of ``*_ssl_conf_command`` that name trusted certificates, in lower case."""
+
 HARMLESS_INCLUDES: Final = frozenset(
     {"mime.types", "fastcgi_params", "fastcgi.conf", "proxy_params", "uwsgi_params", "scgi_params", "win-utf"}
 )
 """Names of files that distributions ship and that hold no TLS directive; ``koi-*`` belongs to them."""
+
+
+def is_zero(text: str) -> bool:
+    """Whether nginx reads a number as 0 (``ngx_atoi``)."""
+    return text != "" and text.strip("0") == ""

@@ -168,4 +168,8 @@ def _suits(name: str, args: tuple[str, ...]) -> bool:
         return True
     if name in HANDLERS or name in PASS_DIRECTIVES:
         return ":" in value
-    return value in ("on", "off") if name in FLAGS else value.isdigit() or not name.endswith("_depth")
+    return value in ("on", "off") if name in FLAGS else _is_number(value) or not name.endswith("_depth")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()

@@ -127,6 +127,20 @@ def test_commands_for_openssl_are_objects(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["proxy_ssl_verify:", "proxy_ssl_Verify", "proxy_ssl_"])
+def test_directives_that_nginx_does_not_know_are_there_as_they_are(name: str, tmp_path: Path) -> None:
+    assert nginx_keys(document_of(tmp_path, f"proxy_pass https://app.test; {name} on;")) == {name: "on"}
+
+
+def test_zone_sync_knows_no_session_reuse_and_so_it_is_no_flag(tmp_path: Path) -> None:
+    text = (
+        "stream { server { zone_sync; zone_sync_ssl on; zone_sync_server a.test:1; zone_sync_ssl_session_reuse 3; } }"
+    )
+    (document,) = documents_of(tmp_path, {"a.conf": text})
+
+    assert document["zone_sync_ssl_session_reuse"] == "3"
+
+
 @pytest.mark.parametrize(
     ("text", "module", "prefix", "keys"),
     [
@@ -350,6 +364,15 @@ def test_an_intermediate_in_the_bundle_is_looked_for_where_the_depth_is_nought(
     assert "bundle_has_intermediate" not in document_of(tmp_path, inside.format("ca.pem", ""))
 
 
+@pytest.mark.parametrize("depth", ["\u00b2", "\u0660", "''", "00"])
+def test_a_depth_is_nought_only_in_ascii(depth: str, tmp_path: Path) -> None:
+    inside = f"proxy_pass https://app.test; proxy_ssl_verify on; proxy_ssl_trusted_certificate /ca.pem; {{}} {depth};"
+
+    document = document_of(tmp_path, inside.format("proxy_ssl_verify_depth"))
+    assert document["proxy_ssl_verify_depth"] == depth.strip("'")
+    assert ("bundle_has_intermediate" in document) == (depth[0] == "0")
+
+
 # ------------------------------------------------------------------------------------------- comments
 
 
@@ -419,6 +442,12 @@ def test_texts_that_yaml_would_break_on_survive() -> None:
     assert text.isascii()
     assert "&" not in text, "Conftest's reader need not know aliases"
     assert list(yaml.safe_load_all(text)) == [texts, {"same": [texts, texts]}]
+
+
+@pytest.mark.parametrize("text", ["12e5", "1e7", "0o14", "y", "n", "1_000", "a: b", "a"])
+def test_texts_in_yaml_are_texts_to_every_reader(text: str) -> None:
+    """Readers of YAML 1.2, and Go's, take other bare words for numbers and booleans than PyYAML does."""
+    assert "".join(dump([{"target": text, "line": 1}], "yaml")) == f'---\n"target": "{text}"\n"line": 1\n'
 
 
 def test_standard_input_is_a_fragment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

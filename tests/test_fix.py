@@ -116,19 +116,24 @@ def test_every_rule_that_is_mended_has_cases() -> None:
 # ------------------------------------------------------------------------------------------------- what is printed
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
-def test_the_diff_can_be_applied(tmp_path: Path, fix: Callable[..., Result]) -> None:
+@pytest.mark.parametrize("program", ["git apply --whitespace=nowarn -", "patch --binary -p1"])
+def test_the_diff_can_be_applied(program: str, tmp_path: Path, fix: Callable[..., Result]) -> None:
+    if shutil.which(program.partition(" ")[0]) is None:
+        pytest.skip("not here")
     texts = {
         "a.conf": PUBLIC.encode(),
         "sub dir/b.conf": b"location / {\r\n\tproxy_pass https://api.vendor.io; # \xff\r\n}",
         "c.conf": b"proxy_pass https://api.vendor.io;",
+        "with blanks.conf": PUBLIC.encode(),
+        'with a tab\t, "quotes" and a \\.conf': PUBLIC.encode(),
+        "é\N{SNOWMAN}.conf": PUBLIC.encode(),
     }
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(text)
     diff = fix(".").out.encode("utf-8", "surrogateescape")
     subprocess.run(["git", "init", "--quiet", "."], check=True)
-    subprocess.run(["git", "apply", "--whitespace=nowarn", "-"], input=diff, check=True)
+    subprocess.run(program.split(), input=diff, check=True)
     applied = {name: (tmp_path / name).read_bytes() for name in texts}
     for name, text in texts.items():
         (tmp_path / name).write_bytes(text)

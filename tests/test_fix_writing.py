@@ -193,6 +193,18 @@ def test_what_was_replaced_is_put_back_if_another_one_cannot_be(
     assert sorted(os.listdir(two[0].parent)) == ["one.conf", "two.conf"]
 
 
+def keep_busy(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no file take another one's place."""
+    replace = os.replace
+
+    def busy(source: str, target: str) -> None:
+        if target == str(file):
+            raise OSError(errno.EBUSY, "busy")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", busy)
+
+
 def test_a_fix_of_several_files_is_written_whole_or_not(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,14 +215,7 @@ def test_a_fix_of_several_files_is_written_whole_or_not(
         "events {}\nhttp {\n    proxy_ssl_verify off;\n    upstream app { server app.internal:8443; }\n"
         "    server {\n        include a.conf;\n    }\n}\n"
     )
-    replace = os.replace
-
-    def busy(source: str, target: str) -> None:
-        if target == str(file):
-            raise OSError(errno.EBUSY, "busy")
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", busy)
+    keep_busy(file, monkeypatch)
     before = main_file.read_bytes()
     assert main(["fix", ".", "--ca", "/ca.pem", "--write"]) == 2
     result = capsys.readouterr()
@@ -221,6 +226,35 @@ def test_a_fix_of_several_files_is_written_whole_or_not(
     assert "1 finding in 1 file mended" in result.err
     assert main_file.read_bytes() == before
     assert is_mended(tmp_path / "b.conf")
+
+
+def test_a_finding_whose_fix_is_in_a_file_that_cannot_be_written_does_not_count(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Verification is on in nginx.conf for a module that nobody uses; what the others lack goes next to the passes."""
+    file.write_bytes(
+        b"location / { grpc_pass grpcs://a.internal:443; } location /b/ { uwsgi_pass suwsgi://b.internal:443; }\n"
+    )
+    (tmp_path / "b.conf").write_bytes(TEXT)
+    (tmp_path / "nginx.conf").write_text(
+        "events {}\nhttp {\n    proxy_ssl_verify on;\n    proxy_ssl_trusted_certificate /ca.pem;\n"
+        "    server {\n        include a.conf;\n    }\n}\n"
+    )
+    keep_busy(file, monkeypatch)
+    assert main(["fix", ".", "--ca", "/ca.pem", "--system-ca", "/system.pem", "--write"]) == 2
+    result = capsys.readouterr()
+    assert result.out == "mended b.conf\n"
+    assert result.err.splitlines() == [
+        "a.conf: cannot be written: busy",
+        "1 finding in 1 file mended",
+        "nginx must find /system.pem where it runs, and does not start without",
+    ]
+
+
+def test_nothing_was_written(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    keep_busy(file, monkeypatch)
+    assert main(["fix", ".", "--write"]) == 2
+    assert capsys.readouterr().err == "a.conf: cannot be written: busy\nnothing was written\n"
 
 
 def test_a_run_waits_for_another_and_then_sees_its_changes(two: tuple[Path, Path]) -> None:

@@ -14,6 +14,7 @@ from checkov_nginx_tls.cli import main
 if TYPE_CHECKING:
     from pathlib import Path
 
+VERIFIED = "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; proxy_ssl_server_name on;"
 OFF = "location / { proxy_pass https://b.example.com; proxy_ssl_verify off; }\n"
 
 ALIASES = b"".join(b"%c: &%c [%s]\n" % (name + 1, name + 1, b",".join([b"*%c" % name] * 10)) for name in range(97, 110))
@@ -41,6 +42,10 @@ JUDGED: dict[str, tuple[str, bytes]] = {
     "YAML aliases of aliases": ("a.yaml", b'a: &a ["' + OFF.strip().encode() + b'"]\n' + ALIASES),
     "deep YAML": ("a.yaml", DEEP.encode()),
     "a line of ten million characters": ("a.conf", (b"set $a " + b"b" * 990 + b"; ") * 10_000 + OFF.encode()),
+    "digits that are no numbers": (
+        "a.conf",
+        f"location /b {{ proxy_pass https://b.example.com; {VERIFIED} proxy_ssl_verify_depth ²; }}\n{OFF}".encode(),
+    ),
     "conditions that do not end": ("a.conf", OFF.encode() + b"{% if x %}" * 10_000),
 }
 
@@ -106,20 +111,22 @@ def test_hostile_files_take_nothing_with_them(tmp_path: Path) -> None:
     assert {place.rpartition(":")[0] for place in problems} == {f"refused{number}.conf" for number in range(len(SMALL))}
 
 
-@pytest.mark.parametrize("command", ["lint", "explain --undecided", "export", "monitor --output out"])
+@pytest.mark.parametrize("command", ["lint", "explain --undecided", "export", "monitor --output out", "fix"])
 def test_nothing_that_a_terminal_obeys_is_printed(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "\x1b[1mx.conf").write_text(
         'server { server_name "a\x1b[2m"; location "/\x1b[3m" { proxy_pass https://b.example.com; } '
-        'location "/\x1b[4m" { proxy_pass $x\x1b[5m; proxy_ssl_name "\x1b[6m"; } }'
+        'location "/\x1b[4m" { proxy_pass $x\x1b[5m; proxy_ssl_name "\x1b[6m"; }\n'
+        'location "/\x1b[9m" { proxy_pass https://192.0.2.1; } }'
     )
-    (tmp_path / "\x1b[7m.conf").write_text('proxy_pass "\x1b[8m')
+    (tmp_path / "\x1b[7m.conf").write_text('location "/\x1b[8m" { proxy_pass https://c.internal;')
     monkeypatch.chdir(tmp_path)
     main([*command.split(), str(tmp_path)])
-    said = capsys.readouterr()
-    assert "x1b" in said.out + said.err
-    assert "\x1b" not in said.out + said.err
+    out, err = capsys.readouterr()
+    said = err if command == "fix" else out + err  # its diff is shown as it is where no terminal reads it
+    assert "x1b" in said
+    assert "\x1b" not in said
 
 
 def test_a_file_that_vanishes_is_named(tmp_path: Path) -> None:
@@ -131,6 +138,7 @@ def test_a_file_that_vanishes_is_named(tmp_path: Path) -> None:
 
     analysis = analyse(str(tmp_path), keep=keep)
     assert [one.check.id for one in analysis.outcomes if one.result is CheckResult.FAILED] == ["CKV_NGINX_CUSTOM_01"]
+    assert ("gone.conf", 1) in [(os.path.basename(one.path), one.line) for one in analysis.problems]
 
 
 @pytest.mark.fuzz

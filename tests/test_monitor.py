@@ -326,6 +326,22 @@ def test_files_are_those_that_the_exporter_finds(tmp_path: Path) -> None:
     assert tls["ca_file"] == "/ca.crt"
 
 
+@pytest.mark.parametrize(
+    ("written", "directory", "expected"),
+    [
+        ("../pki/ca.pem", "/etc/pki", "/srv/pki/ca.pem"),
+        ("/etc//pki/./ca.pem", "/etc/nginx/../pki/", "/srv/pki/ca.pem"),
+        ("../pki/ca.pem", "/etc/nginx", "/etc/nginx/../pki/ca.pem"),
+        ("ca.pem", "/", "/srv/pki/etc/nginx/ca.pem"),
+    ],
+)
+def test_ways_up_lead_to_the_same_file(written: str, directory: str, expected: str, tmp_path: Path) -> None:
+    location = "location / { proxy_pass https://a.example.com; }"
+    text = http(f"proxy_ssl_verify on; proxy_ssl_trusted_certificate {written}; {location}")
+    ((_, tls),) = found_in(tmp_path, text, [(directory, "/srv/pki")]).of("verification")
+    assert tls["ca_file"] == expected
+
+
 # ----------------------------------------------------------------------------------------------- labels
 
 
@@ -533,6 +549,13 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_written(
     assert (tmp_path / "out").exists() == (not option)
 
 
+def test_what_nginx_refuses_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    location = "location / {\nproxy_pass https://a.example.com;\nproxy_ssl_verify on;\nproxy_ssl_verify on;\n}"
+    (tmp_path / "nginx.conf").write_text(http(location), encoding="utf-8")
+    assert run(tmp_path, "--output", tmp_path / "out") == 2
+    assert capsys.readouterr().err.splitlines()[0].endswith('nginx.conf:4: "proxy_ssl_verify" directive is duplicate')
+
+
 def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_bytes(b"")
     assert run(DEMO, "--output", tmp_path / "file") == 2
@@ -545,7 +568,20 @@ def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: 
 
 
 @pytest.mark.parametrize(
-    "option", [["--path-map", "/etc"], ["--path-map", "=/x"], ["--exporter", "http://x:1"], ["--exporter", "x"], []]
+    "option",
+    [
+        ["--path-map", "/etc"],
+        ["--path-map", "=/x"],
+        ["--exporter", "http://x:1"],
+        ["--exporter", "x"],
+        ["--exporter", "x{{:1"],
+        ["--exporter", "$1:9115"],
+        ["--exporter", "::1:9115"],
+        ["--exporter", "x:0"],
+        ["--exporter", "x:65536"],
+        ["--exporter", "x:\u0661"],
+        [],
+    ],
 )
 def test_wrong_arguments_are_refused(option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = ["--output", str(tmp_path / "out")] if option else []
@@ -553,6 +589,12 @@ def test_wrong_arguments_are_refused(option: list[str], tmp_path: Path, capsys: 
         run(DEMO, *output, *option)
     assert stopped.value.code == 2
     assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("exporter", ["exporter.example.com:9115", "blackbox:1", "192.0.2.1:65535", "[2001:db8::1]:80"])
+def test_the_exporter_may_be_any_host(exporter: str, tmp_path: Path) -> None:
+    assert run(DEMO, "--output", tmp_path, "--exporter", exporter) == 0
+    assert exporter in (tmp_path / "prometheus-scrape.yml").read_text(encoding="utf-8")
 
 
 def test_the_same_configuration_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -86,6 +86,26 @@ def test_conftest_finds_what_the_scanner_finds(arguments: tuple[str, ...]) -> No
 
 
 @needs_conftest
+@pytest.mark.parametrize("name", ["12e5", "0o14", "y"])
+def test_names_that_yaml_may_take_for_something_else_are_names(name: str, tmp_path: Path) -> None:
+    text = f"""events {{}}
+http {{
+    upstream {name} {{ server app.internal:8443; }}
+    server {{
+        location / {{
+            proxy_pass https://{name};
+            proxy_ssl_verify on;
+            proxy_ssl_trusted_certificate /etc/nginx/ca.pem;
+        }}
+    }}
+}}
+"""
+    write(tmp_path, {"nginx.conf": text})
+    _, results = conftest(export("--format", "yaml", str(tmp_path)), "--parser", "yaml")
+    assert failures(results) == scan(tmp_path).failed == {("CKV_NGINX_CUSTOM_08", "nginx.conf", 6)}
+
+
+@needs_conftest
 def test_messages_and_annotations_point_to_the_file_in_the_repository(tmp_path: Path) -> None:
     write(
         tmp_path,

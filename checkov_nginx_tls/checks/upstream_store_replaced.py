@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, connections_of, places
 from checkov_nginx_tls.checks.openssl_settings import Fault, Inspector
-from checkov_nginx_tls.modules import HTTP_PROXY
+from checkov_nginx_tls.modules import HTTP_PROXY, STORE_COMMANDS
 from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.syntax import Templated
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.checks.openssl_settings import Settings
     from checkov_nginx_tls.model import Configuration
     from checkov_nginx_tls.upstreams import Connection
-
-STORE_COMMANDS: Final = frozenset({"verifycafile", "verifycapath", "verifycastore"})
-"""Commands that name trusted certificates, in lower case."""
 
 
 class UpstreamStoreReplaced(BaseUpstreamCheck):

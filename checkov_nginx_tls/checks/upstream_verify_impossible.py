@@ -8,7 +8,7 @@ from checkov.common.models.enums import CheckResult
 
 from checkov_nginx_tls.certificates import read_bundle
 from checkov_nginx_tls.checks.base_upstream_check import BaseUpstreamCheck, Judgement, connections_of, keys_of, places
-from checkov_nginx_tls.modules import HTTP_PROXY, ZONE_SYNC
+from checkov_nginx_tls.modules import HTTP_PROXY, ZONE_SYNC, is_zero
 from checkov_nginx_tls.rule import Rule
 from checkov_nginx_tls.targets import Transport
 from checkov_nginx_tls.upstreams import matches_nothing
@@ -121,8 +121,7 @@ def _zero_depth(connection: Connection) -> Placed | None:
     placed = connection.setting("verify_depth")
     if placed is None or not placed.directive.args:
         return None
-    value = placed.directive.args[0]
-    return placed if value.isdigit() and int(value) == 0 else None
+    return placed if is_zero(placed.directive.args[0]) else None
 
 
 def _knows_intermediate(configuration: Configuration, connection: Connection, known: dict[str, bool]) -> bool:

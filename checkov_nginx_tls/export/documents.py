@@ -17,7 +17,7 @@ from checkov_nginx_tls.export import values
 from checkov_nginx_tls.export.settings import Setting, Settings
 from checkov_nginx_tls.export.shared import Groups, sessions
 from checkov_nginx_tls.lone_offs import lone_offs
-from checkov_nginx_tls.modules import MODULES
+from checkov_nginx_tls.modules import MODULES, is_zero
 from checkov_nginx_tls.resources import ResourceNames
 from checkov_nginx_tls.sharing import changes_together, keepalive_of, sets_in_ifs
 from checkov_nginx_tls.suppressions import Suppressions
@@ -212,7 +212,7 @@ class _Describer:
         """Whether the bundle holds an intermediate CA, looked at only where the depth allows none."""
         placed = connection.setting("verify_depth")
         depth = placed.directive.args[0] if placed is not None and placed.directive.args else ""
-        if not depth.isdigit() or int(depth) or not connection.bundle:
+        if not is_zero(depth) or not connection.bundle:
             return {}
         from checkov_nginx_tls.certificates import read_bundle
 

@@ -32,5 +32,7 @@ def _yaml(found: Iterable[Json]) -> Iterator[str]:
         def ignore_aliases(self, _data: object) -> bool:
             return True
 
+    # PyYAML leaves texts such as 12e5, 0o14 and y bare, which are numbers and booleans to Go's YAML, as in Conftest.
+    Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
     for document in found:
         yield yaml.dump(document, Dumper=Dumper, sort_keys=False, explicit_start=True, width=2**20)

@@ -15,14 +15,13 @@ from checkov_nginx_tls.checks.registry import registry
 from checkov_nginx_tls.files import SIZE_LIMIT, keep_as_checkov
 from checkov_nginx_tls.fixes import MENDED, Refusal, Trust
 from checkov_nginx_tls.fixes.edits import is_writable
-from checkov_nginx_tls.fixes.mending import Mending, mend
+from checkov_nginx_tls.fixes.mending import Mending, mend, without
 from checkov_nginx_tls.inputs import NO_PATH, STANDARD_INPUT, grouped
 from checkov_nginx_tls.texts import printable, printable_line
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
-    from collections.abc import Set as AbstractSet
 
     from checkov_nginx_tls.analysis import Analysis
     from checkov_nginx_tls.fixes.mending import Scan
@@ -123,19 +122,22 @@ def _scan_of(root: str | None, files: Sequence[str]) -> Scan:
 
 def _run_on_files(paths: Sequence[str], trust: Trust, is_wanted: Callable[[str], bool], *, write: bool) -> int:
     mendings = []
+    scans = []
     for root, files in grouped(paths):
         roots = (os.path.realpath(root),) if root is not None else tuple(dict.fromkeys(map(_directory, files)))
-        mendings.append(mend(_scan_of(root, files), replace(trust, roots=roots), is_wanted))
-    unwritten: set[str] = set()
-    for mending in mendings:
-        if write:
-            unwritten |= _write(mending)
-        else:
+        scans.append(_scan_of(root, files))
+        mendings.append(mend(scans[-1], replace(trust, roots=roots), is_wanted))
+    all_written = True
+    for number, mending in enumerate(mendings):
+        if not write:
             _show(mending)
+        elif unwritten := _write(mending):
+            mendings[number] = without(mending, unwritten, scans[number])
+            all_written = False
     for mending in mendings:
         _tell(mending, mending.refusals_after if write else mending.refusals)
-    _sum_up(mendings, unwritten, write=write)
-    if unwritten or any(mending.refusals or mending.problems for mending in mendings):
+    _sum_up(mendings, "nothing to change" if all_written else "nothing was written", write=write)
+    if not all_written or any(mending.refusals or mending.problems for mending in mendings):
         return NOT_ALL
     return CHANGES if any(mending.after for mending in mendings) else NOTHING
 
@@ -211,14 +213,15 @@ def _tell(mending: Mending, refusals: Sequence[Refusal], base: str = os.curdir) 
         _complain(f"{_name(outcome.path, base)}:{outcome.start_line}: {outcome.check.id} not mended: {refusal.reason}")
 
 
-def _sum_up(mendings: Sequence[Mending], unwritten: AbstractSet[str], *, write: bool) -> None:
-    mended = sum(outcome.path not in unwritten for mending in mendings for outcome in mending.mended)
-    files = sum(path not in unwritten for mending in mendings for path in mending.after)
+def _sum_up(mendings: Sequence[Mending], nothing: str, *, write: bool) -> None:
+    """Say what was done in one line, ``nothing`` where no file changes, and what nginx needs then."""
+    mended = sum(len(mending.mended) for mending in mendings)
+    files = sum(len(mending.after) for mending in mendings)
     refused = sum(len(mending.refusals) for mending in mendings)
     left_out = sorted({outcome.check.id for mending in mendings for outcome in mending.left_out})
     bundles = sorted({bundle for mending in mendings for bundle in mending.bundles})
     done = "mended" if write else "can be mended (--write does it)"
-    parts = [f"{_count(mended, 'finding')} in {_count(files, 'file')} {done}" if files else "nothing to change"]
+    parts = [f"{_count(mended, 'finding')} in {_count(files, 'file')} {done}" if files else nothing]
     parts += [f"{_count(refused, 'finding')} not mended, see above"] if refused else []
     parts += [f"findings of {', '.join(left_out)} are for you"] if left_out else []
     _complain("; ".join(parts))

@@ -67,9 +67,12 @@ def words(file: ParsedFile, directive: Directive) -> list[Word]:
 def replaced(file: ParsedFile, directive: Directive, number: int, value: str) -> Edit:
     """The edit that gives a directive's argument another value; number 0 is the name.
 
-    Raises Unmendable where a template or an escape stands there.
+    Raises Unmendable where a template or an escape stands there, or nothing.
     """
-    word = words(file, directive)[number]
+    found = words(file, directive)
+    if number >= len(found):
+        raise Unmendable(f"{directive.name} ({directive.place}) has no value: write it by hand")
+    word = found[number]
     _check_plain(file, directive, word.start, word.end)
     if not word.quote and not _NEEDS_NO_QUOTES.fullmatch(value):
         value = _quoted(file, value)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from checkov_nginx_tls.analysis import Analysis, Outcome
+    from checkov_nginx_tls.checks.base_upstream_check import Judgement
     from checkov_nginx_tls.files import Problem
     from checkov_nginx_tls.fixes.edits import Edit
     from checkov_nginx_tls.fixes.trust import Trust
@@ -99,6 +100,19 @@ def mend(
         problems=first.problems,
         left_out=tuple(one for one in left if one.check.id not in MENDED and is_wanted(one.check.id)),
         bundles=tuple(sorted(_bundles(state.analysis) - _bundles(first))),
+    )
+
+
+def without(mending: Mending, unwritten: AbstractSet[str], scan: Scan) -> Mending:
+    """What came of it where some of the files could not be written."""
+    after = {path: data for path, data in mending.after.items() if path not in unwritten}
+    analysis = scan({**mending.before, **after})
+    found = [*mending.mended, *(refusal.outcome for refusal in mending.refusals)]
+    return replace(
+        mending,
+        after=after,
+        mended=tuple(_beyond(found, _failed(analysis))),
+        bundles=tuple(sorted(_bundles(analysis).intersection(mending.bundles))),
     )
 
 
@@ -192,6 +206,12 @@ class _Attempt:
         if vain:
             message = "what would be written does not make the finding go away: mend it by hand"
             raise _Harmful(*(_Harm(message, self._places(fix)) for fix in vain))
+        newly_skipped = (_skipped(analysis) - _skipped(self.state.analysis)).keys() & had.keys()
+        hidden = [outcome for outcome in analysis.outcomes if _key(outcome) in newly_skipped]
+        if hidden:  # a comment stands above other lines than before
+            world = World(analysis)
+            message = "a comment would come to skip {0.check.id} in {0.resource}"
+            raise _Harmful(*(_Harm(message.format(one), _places_of(one.skipped, world)) for one in hidden))
         return _State(contents, analysis, tuple(linked))
 
     def _follow_ups(self, analysis: Analysis) -> list[Fix]:
@@ -210,9 +230,8 @@ class _Attempt:
             fix = self.find.fix_of(outcome, world)
             if not isinstance(fix, Fix):
                 why = outcome.message if fix is None else fix.reason
-                blocks = [one.connection.block.scope for one in outcome.judgements if one.connection is not None]
                 message = f"it would bring {outcome.check.id} in {outcome.resource}: {why}"
-                harms.append(_Harm(message, set(map(world.place_of, blocks))))
+                harms.append(_Harm(message, _places_of(outcome.judgements, world)))
             elif taken.takes(fix):
                 fixes.append(fix)
         if harms:
@@ -310,6 +329,16 @@ def _bundles(analysis: Analysis) -> set[str]:
 
 def _failed(analysis: Analysis) -> list[Outcome]:
     return [outcome for outcome in analysis.outcomes if outcome.result is CheckResult.FAILED]
+
+
+def _skipped(analysis: Analysis) -> Counter[Key]:
+    """How much of each finding comments skip."""
+    return Counter(_key(one) for one in analysis.outcomes for _ in one.skipped)
+
+
+def _places_of(judgements: Iterable[Judgement], world: World) -> set[Place]:
+    """The blocks of the connections that a rule judged."""
+    return {world.place_of(one.connection.block.scope) for one in judgements if one.connection is not None}
 
 
 def _beyond(outcomes: Iterable[Outcome], others: Iterable[Outcome]) -> Iterator[Outcome]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from checkov_nginx_tls.fixes.drafts import Draft
 from checkov_nginx_tls.fixes.edits import Unmendable, begun_anew
 from checkov_nginx_tls.fixes.verification import turned_on
-from checkov_nginx_tls.modules import GRPC, HTTP_PROXY
+from checkov_nginx_tls.modules import HTTP_PROXY
 from checkov_nginx_tls.public_hosts import is_public
 from checkov_nginx_tls.targets import Transport, is_address
 from checkov_nginx_tls.variables import constant
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.fixes.drafts import Case
     from checkov_nginx_tls.upstreams import Connection
 
-_MODULES: Final = (HTTP_PROXY, GRPC)
-
 
 def mend_plaintext(case: Case) -> Draft:
     """14: http:// becomes https:// for a public DNS name that is written out without a port, and is verified.
 
-    A port says which service is meant, and nobody speaks both on the same one; the servers of a group have ports too.
+    A port says which service is meant, and nobody speaks both on the same one. The servers of a group have ports, and
+    targets of gRPC have to.
     """
     directive = case.directive
     changed = {one: _encrypted(one) for one in case.world.passing(directive)}
@@ -42,7 +41,7 @@ def _encrypted(connection: Connection) -> Connection:
     host = next(iter(hosts)) if len(hosts) == 1 else None
     if host is None or host not in target:
         raise Unmendable(f"{target} is put together from variables: write {module.tls_scheme} where the value is set")
-    if module not in _MODULES or not target.lower().startswith(scheme):
+    if module is not HTTP_PROXY or not target.lower().startswith(scheme):
         raise Unmendable(
             f"whether {host} speaks TLS is not known: write {module.tls_scheme}, with its port, if it does"
         )
@@ -55,7 +54,7 @@ def _encrypted(connection: Connection) -> Connection:
         raise Unmendable(
             f"{target} has {what}: write {module.tls_scheme}, with the port for TLS and the name to verify"
         )
-    for placed in connection.block.scope.effective_all("proxy_redirect") if module is HTTP_PROXY else ():
+    for placed in connection.block.scope.effective_all("proxy_redirect"):
         if placed.directive.args[:1] and host in placed.directive.args[0]:
             raise Unmendable(
                 f"proxy_redirect ({placed.directive.place}) rewrites {scheme} as well: change both by hand"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Final
 
-from checkov_nginx_tls.checks.upstream_store_replaced import STORE_COMMANDS
 from checkov_nginx_tls.fixes.drafts import Draft
 from checkov_nginx_tls.fixes.edits import Unmendable, replaced
 from checkov_nginx_tls.fixes.names import Naming, naming
 from checkov_nginx_tls.fixes.settings import InEffect, Plan, anchor_of, commands_of
-from checkov_nginx_tls.modules import VERIFIES_BY_DEFAULT, ZONE_SYNC
+from checkov_nginx_tls.modules import STORE_COMMANDS, VERIFIES_BY_DEFAULT, ZONE_SYNC, is_zero
 from checkov_nginx_tls.public_hosts import is_public
 from checkov_nginx_tls.targets import Transport, is_address
 from checkov_nginx_tls.texts import listed
@@ -149,7 +148,7 @@ def needs(
             )
         found["trusted_certificate"] = bundle or trust.bundle_for(connection, named.names)
     depths = settings.possible(connection, "verify_depth")
-    if depths == (None,) or all(one is not None and "".join(one.directive.args).strip("0") == "" for one in depths):
+    if depths == (None,) or all(one is not None and is_zero("".join(one.directive.args)) for one in depths):
         found["verify_depth"] = DEPTH
     flags = {flag(placed) for placed in settings.possible(connection, "server_name")}
     if flags <= {Flag.OFF, Flag.UNSET} and connection.module is not ZONE_SYNC:
@@ -272,7 +271,7 @@ def _default_of(judgement: Judgement) -> str:
         )
     values = _set_around(directive)
     if directive.name == "ssl_verify":
-        if not values.get("ssl_trusted_certificate", ("",))[0] and not _reaches_public_server(values):
+        if not any(values.get("ssl_trusted_certificate", ())) and not _reaches_public_server(values):
             raise Unmendable(
                 "the system's CA certificates would be trusted, and this server is no public one: set "
                 "ssl_trusted_certificate too"
@@ -300,4 +299,4 @@ def _reaches_public_server(values: Mapping[str, tuple[str, ...]]) -> bool:
         host = address.rpartition("://")[2].partition("/")[0].partition(":")[0]
         if is_address(host) or not is_public(host):
             return False
-    return True
+    return values.get("uri") != ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.inputs import STANDARD_INPUT_NAME
 from checkov_nginx_tls.model import ancestors, may_hold
+from checkov_nginx_tls.modules import STORE_COMMANDS
 from checkov_nginx_tls.monitoring.peers import Unprobed, fixed, peers
 from checkov_nginx_tls.protocol_versions import VERSIONS, admitted_versions
 from checkov_nginx_tls.resources import server_label
@@ -27,7 +28,6 @@ _CONFIGURATION_DIRECTORY: Final = "/etc/nginx"
 """Where relative paths begin if the configuration does not say where its main file is: packages and images have it."""
 
 _NO_FILE: Final = ("data:", "engine:", "store:")
-_STORE_COMMANDS: Final = frozenset({"verifycafile", "verifycapath", "verifycastore"})
 _DEFAULT_VERSIONS: Final = ("TLSv1.2", "TLSv1.3")
 
 
@@ -96,16 +96,18 @@ class PathMap:
     """Where the exporter finds the files that nginx's configuration names: directories or files, old name to new."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._pairs = sorted(pairs, key=lambda pair: len(pair[0]), reverse=True)
+        named = [(posixpath.normpath(old), new) for old, new in pairs]
+        self._pairs = sorted(named, key=lambda pair: len(pair[0]), reverse=True)
 
     def __call__(self, path: str) -> str:
-        """The path for the exporter: the longest name that leads to it is replaced."""
+        """The path for the exporter: the longest name that leads to it is replaced, whatever ``..`` are on the way."""
+        plain = posixpath.normpath(path)
         for old, new in self._pairs:
             start = old.rstrip("/") + "/"
-            if path == old:
+            if plain == old:
                 return new
-            if path.startswith(start):
-                return posixpath.join(new, path[len(start) :])
+            if plain.startswith(start):
+                return posixpath.join(new, plain[len(start) :])
         return path
 
 
@@ -200,7 +202,7 @@ def _refuse_proxy_protocol(connection: Connection) -> None:
 def _bundle(connection: Connection, files: _Files) -> str:
     for command in _listed(connection, "conf_command"):
         args = command.directive.args
-        if args and args[0].lower() in _STORE_COMMANDS:
+        if args and args[0].lower() in STORE_COMMANDS:
             raise Unprobed(
                 f"{command.directive.name} {args[0]} replaces the trusted certificates: remove it (CKV_NGINX_CUSTOM_05)"
             )
