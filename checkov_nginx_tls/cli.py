@@ -147,7 +147,7 @@ def monitor(options: argparse.Namespace) -> int:
     state = "stale" if options.fail_if_stale else "written"
     print(f"{state} in {options.output}: {', '.join(changed)}" if changed else f"{options.output} is up to date")
     if inputs.problems:
-        return _error("upstreams in what could not be read are not watched; all others are")
+        return _error("what is named above could not be read, or nginx refuses it: its upstreams may not be watched")
     return 1 if options.fail_if_stale and changed else 0
 
 

@@ -366,11 +366,14 @@ def test_an_intermediate_in_the_bundle_is_looked_for_where_the_depth_is_nought(
 
 @pytest.mark.parametrize("depth", ["\u00b2", "\u0660", "''", "00"])
 def test_a_depth_is_nought_only_in_ascii(depth: str, tmp_path: Path) -> None:
-    inside = f"proxy_pass https://app.test; proxy_ssl_verify on; proxy_ssl_trusted_certificate /ca.pem; {{}} {depth};"
+    inside = "proxy_pass https://app.test; proxy_ssl_verify on; proxy_ssl_trusted_certificate /ca.pem;"
+    write(tmp_path, {"a.conf": f"location / {{ {inside} proxy_ssl_verify_depth {depth}; }}\n"})
 
-    document = document_of(tmp_path, inside.format("proxy_ssl_verify_depth"))
+    exported = read_documents([str(tmp_path)], bytes)
+    (document,) = exported.documents
     assert document["proxy_ssl_verify_depth"] == depth.strip("'")
-    assert ("bundle_has_intermediate" in document) == (depth[0] == "0")
+    assert ("bundle_has_intermediate" in document) == (depth == "00")
+    assert ["invalid number" in problem for problem in exported.problems] == ([] if depth == "00" else [True])
 
 
 # ------------------------------------------------------------------------------------------- comments

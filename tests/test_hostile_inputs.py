@@ -14,7 +14,6 @@ from checkov_nginx_tls.cli import main
 if TYPE_CHECKING:
     from pathlib import Path
 
-VERIFIED = "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; proxy_ssl_server_name on;"
 OFF = "location / { proxy_pass https://b.example.com; proxy_ssl_verify off; }\n"
 
 ALIASES = b"".join(b"%c: &%c [%s]\n" % (name + 1, name + 1, b",".join([b"*%c" % name] * 10)) for name in range(97, 110))
@@ -42,10 +41,6 @@ JUDGED: dict[str, tuple[str, bytes]] = {
     "YAML aliases of aliases": ("a.yaml", b'a: &a ["' + OFF.strip().encode() + b'"]\n' + ALIASES),
     "deep YAML": ("a.yaml", DEEP.encode()),
     "a line of ten million characters": ("a.conf", (b"set $a " + b"b" * 990 + b"; ") * 10_000 + OFF.encode()),
-    "digits that are no numbers": (
-        "a.conf",
-        f"location /b {{ proxy_pass https://b.example.com; {VERIFIED} proxy_ssl_verify_depth ²; }}\n{OFF}".encode(),
-    ),
     "conditions that do not end": ("a.conf", OFF.encode() + b"{% if x %}" * 10_000),
 }
 

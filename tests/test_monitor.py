@@ -545,7 +545,8 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_written(
     assert run("--output", "out", *option) == 2
     problem, last = capsys.readouterr().err.splitlines()
     assert problem.startswith("checkov-nginx-tls: broken.conf:3: unexpected end of file")
-    assert last == "checkov-nginx-tls: upstreams in what could not be read are not watched; all others are"
+    said = "what is named above could not be read, or nginx refuses it: its upstreams may not be watched"
+    assert last == f"checkov-nginx-tls: {said}"
     assert (tmp_path / "out").exists() == (not option)
 
 
