@@ -94,30 +94,33 @@ def explain(options: argparse.Namespace) -> int:
 def list_undecided(path: str) -> int:
     """Print what no rule could decide below a directory, or in a file, with the reason.
 
-    That is connections of nginx, and Kubernetes objects in YAML files.
+    That is connections of nginx, and Kubernetes objects in YAML and JSON files. 2 if something could not be judged.
     """
     if not os.path.exists(path):
         return _error(f"{path} does not exist")
     from checkov.common.models.enums import CheckResult
 
     from checkov_nginx_tls.analysis import analyse
-    from checkov_nginx_tls.kubernetes.checkov_checks import undecided_objects
+    from checkov_nginx_tls.files import keep_as_checkov
+    from checkov_nginx_tls.kubernetes.file_findings import judge_files, looked_at
+    from checkov_nginx_tls.repository_paths import RepositoryPaths
 
-    analysis = analyse(path) if os.path.isdir(path) else analyse(None, [path])
-    base = os.path.realpath(path if os.path.isdir(path) else os.curdir)
+    root, files = (path, []) if os.path.isdir(path) else (None, [path])
+    analysis = analyse(root, files, keep=keep_as_checkov)
+    objects = judge_files(looked_at(root, files), RepositoryPaths(root))
+    problems = sorted({*analysis.problems, *objects.problems})
+    base = os.path.realpath(root or os.curdir)
     undecided = [outcome for outcome in analysis.outcomes if outcome.result is CheckResult.UNKNOWN]
     for outcome in undecided:
         place = os.path.relpath(outcome.path, base)
         _print(f"{place}:{outcome.start_line}: {outcome.check.id}: {outcome.resource}: {outcome.message}")
-    for problem in analysis.problems:
+    for problem in problems:
         _print(f"{os.path.relpath(problem.path, base)}:{problem.line}: not judged: {problem.reason}")
-    objects = list(undecided_objects(path, []) if os.path.isdir(path) else undecided_objects(None, [path]))
-    for one in objects:
-        place = os.path.relpath(os.path.realpath(one.path), base)
-        _print(f"{place}:{one.line}: {one.check_id}: {one.title}: {one.message}")
-    if not undecided and not analysis.problems and not objects:
+    for one in objects.undecided:
+        _print(f"{os.path.relpath(one.path, base)}:{one.line}: {one.check_id}: {one.title}: {one.message}")
+    if not undecided and not problems and not objects.undecided:
         print("nothing is undecided")
-    return 0
+    return 2 if problems else 0
 
 
 def monitor(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import logging
 import os
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from checkov.common.bridgecrew.severities import get_severity
 from checkov.common.models.enums import CheckCategories, CheckResult
@@ -20,7 +20,6 @@ from checkov.runner_filter import RunnerFilter
 from checkov.terraform.checks.resource.base_resource_check import BaseResourceCheck
 
 from checkov_nginx_tls.kubernetes.catalogue import KUBERNETES_RULES
-from checkov_nginx_tls.kubernetes.definitions import objects_of
 from checkov_nginx_tls.kubernetes.kubernetes_rule import Judgement, gravest
 from checkov_nginx_tls.kubernetes.objects import Objects, object_of
 from checkov_nginx_tls.kubernetes.terraform import objects_in, resource_types
@@ -82,39 +81,9 @@ def scan_of(objects: Iterable[KubernetesObject], report: Report, root: str | Non
         logger.warning(
             "%d Kubernetes object(s) undecided: a value or an object that decides is not in the scanned files (a "
             "Policy, a Secret, a template expression). 'checkov-nginx-tls explain --undecided PATH' lists those in "
-            "YAML files, LOG_LEVEL=DEBUG all",
+            "YAML and JSON files, LOG_LEVEL=DEBUG all",
             len(scan.undecided),
         )
-
-
-class Undecided(NamedTuple):
-    """An object that a rule could not judge, where it stands, and why."""
-
-    path: str
-    line: int
-    check_id: str
-    title: str
-    message: str
-
-
-def undecided_objects(root: str | None, files: list[str]) -> Iterator[Undecided]:
-    """The undecided objects in the YAML files below a directory, or in files, as Checkov reads them."""
-    from checkov.kubernetes.kubernetes_utils import create_definitions
-    from checkov.kubernetes.runner import Runner
-
-    runner = Runner()
-    runner.definitions, _ = create_definitions(root, files)
-    runner.spread_list_items()
-    found = list(objects_of(runner.definitions))
-    objects = Objects(found)
-    for one in found:
-        for rule in KUBERNETES_RULES:
-            judgement = rule.judge(one, objects) if one.kind in rule.kinds else None
-            if judgement is not None and judgement.result is CheckResult.UNKNOWN:
-                line = one.content.get("__startline__")
-                yield Undecided(
-                    one.path, line if isinstance(line, int) else 1, rule.rule.id, one.title, judgement.message
-                )
 
 
 def register() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from checkov.common.models.enums import CheckResult
 from yaml import YAMLError
 
-from checkov_nginx_tls.files import NO_CONTENTS, Problem, TooLarge, Unreadable, read
+from checkov_nginx_tls.files import NO_CONTENTS, Problem, TooLarge, Unreadable, keep_as_checkov, read, walk
 from checkov_nginx_tls.findings import Finding, Fingerprints, Suppression
 from checkov_nginx_tls.kubernetes.catalogue import KUBERNETES_RULES
 from checkov_nginx_tls.kubernetes.definitions import JUDGED_KINDS
@@ -42,17 +42,37 @@ _SKIP: Final = re.compile(r"(?:checkov|bridgecrew|cortex)\.io/skip")
 _NO_REASON: Final = "No comment provided"
 
 
+class Undecided(NamedTuple):
+    """An object that a rule could not judge, where it stands, and why."""
+
+    path: str
+    line: int
+    check_id: str
+    title: str
+    message: str
+
+
 class Judged(NamedTuple):
-    """What the rules say about the objects of some files; ``undecided`` counts objects that they could not judge."""
+    """What the rules say about the objects of some files."""
 
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
-    undecided: int
+    undecided: tuple[Undecided, ...]
 
 
 class _Placed(NamedTuple):
     one: KubernetesObject
     lines: Lines
+
+
+def looked_at(root: str | None, files: Iterable[str]) -> Iterable[str]:
+    """The real paths of the files below a directory that a scan looks at, and of others; each once.
+
+    What cannot be listed is a problem of the analysis.
+    """
+    below = walk(os.path.realpath(root), keep_as_checkov, lambda _error: None) if root is not None else ()
+    paths = (os.path.join(directory, name) for directory, names in below for name in names)
+    return dict.fromkeys([*paths, *map(os.path.realpath, files)])
 
 
 def judge_files(files: Iterable[str], paths: RepositoryPaths, contents: Mapping[str, bytes] = NO_CONTENTS) -> Judged:
@@ -62,11 +82,11 @@ def judge_files(files: Iterable[str], paths: RepositoryPaths, contents: Mapping[
     """
     objects, problems = _objects(files, contents)
     if not any(placed.one.kind in JUDGED_KINDS for placed in objects):
-        return Judged((), tuple(problems), 0)
+        return Judged((), tuple(problems), ())
     known = Objects(placed.one for placed in objects)
     fingerprints = Fingerprints()
     findings: list[Finding] = []
-    undecided = set()
+    undecided: list[Undecided] = []
     for placed in objects:
         for rule in KUBERNETES_RULES:
             if placed.one.kind not in rule.kinds:
@@ -80,10 +100,11 @@ def judge_files(files: Iterable[str], paths: RepositoryPaths, contents: Mapping[
             if judgement is None:
                 continue
             if judgement.result is CheckResult.UNKNOWN:
-                undecided.add(id(placed))
+                place = placed.one.path, _extent(placed)[0]
+                undecided.append(Undecided(*place, rule.rule.id, placed.one.title, judgement.message))
             elif judgement.result is CheckResult.FAILED:
                 findings.append(_finding(rule, judgement.message, judgement.keys, placed, paths, fingerprints))
-    return Judged(tuple(findings), tuple(problems), len(undecided))
+    return Judged(tuple(findings), tuple(problems), tuple(undecided))
 
 
 def _finding(
