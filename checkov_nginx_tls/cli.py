@@ -16,7 +16,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from checkov_nginx_tls import __version__
+from checkov_nginx_tls import __version__, streams
 from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
@@ -34,10 +34,20 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["scan"]:
         return scan(arguments[1:])
+    streams.open_missing()
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names and values of nginx are any bytes
-    exit_code: int = options.run(options)
+    try:
+        exit_code: int = options.run(options)
+        sys.stdout.flush()
+    except OSError as error:
+        if not streams.is_failure(error):
+            raise
+        streams.discard(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            return _error("standard output was closed before everything was printed")
+        return _error(f"standard output: {error.strerror}")
     return exit_code
 
 
@@ -132,7 +142,7 @@ def monitor(options: argparse.Namespace) -> int:
     from checkov_nginx_tls.monitoring.writing import replace, stale
 
     try:
-        inputs = read_inputs(options.paths or [os.curdir], sys.stdin.buffer.read)
+        inputs = read_inputs(options.paths or [os.curdir], streams.standard_input)
     except (NoInput, OSError) as error:
         return _error(str(error))
     for problem in (*inputs.problems, *inputs.warnings):
@@ -178,14 +188,10 @@ def export(options: argparse.Namespace) -> int:
     if options.schema:
         print(Path(SCHEMA).read_text(encoding="utf-8"), end="")
         return 0
-    exported = read_documents(options.paths or [os.curdir], _standard_input)
-    try:
-        for text in dump(exported.documents, options.format):
-            sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has seen enough; Python would complain once more when it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _error("standard output was closed before everything was printed")
+    exported = read_documents(options.paths or [os.curdir], streams.standard_input)
+    for text in dump(exported.documents, options.format):
+        sys.stdout.write(text)
+    sys.stdout.flush()
     if not exported.documents and not exported.problems:
         exported.warnings.append("no outbound TLS connection of nginx found")
     for line in (*exported.warnings, *exported.problems):
@@ -196,10 +202,6 @@ def export(options: argparse.Namespace) -> int:
 def _print(line: str, stream: TextIO | None = None) -> None:
     """Print a line with texts of scanned files in it, without what a terminal would obey."""
     print(printable(line), file=stream)
-
-
-def _standard_input() -> bytes:
-    return sys.stdin.buffer.read() if sys.stdin is not None else b""  # it may be closed
 
 
 def _names(name: str, rule: Rule) -> bool:

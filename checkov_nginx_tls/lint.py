@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls import __version__, sarif
+from checkov_nginx_tls import __version__, sarif, streams
 from checkov_nginx_tls.files import keep_as_checkov
 from checkov_nginx_tls.findings import findings
 from checkov_nginx_tls.inputs import NO_PATH, STANDARD_INPUT, grouped
@@ -81,7 +81,7 @@ def run(paths: Sequence[str], output_format: str, stdin_filename: str | None) ->
     """Lint directories, files and the standard input ("-"), print what was found, and return the exit code."""
     contents = {}
     if STANDARD_INPUT in paths:
-        contents[os.path.realpath(stdin_filename or NO_PATH)] = sys.stdin.buffer.read()
+        contents[os.path.realpath(stdin_filename or NO_PATH)] = streams.standard_input()
     linted = lint([path for path in paths if path != STANDARD_INPUT], contents, in_full=output_format == "sarif")
     _print(FORMATS[output_format](linted), sys.stdout)
     _print("".join(f"{line}\n" for line in _remarks(linted, output_format)), sys.stderr)
@@ -261,4 +261,4 @@ def _print(text: str, stream: Any) -> None:
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        streams.discard(stream)
