@@ -56,22 +56,18 @@ def completed_sarif(log: dict[str, Any], reports: Sequence[Report], has_result: 
     ``has_result`` tells whether Checkov makes a result of a record at all. Raises ValueError, KeyError and their like
     where results and records do not belong together.
     """
-    findings: dict[int, Finding] = {}
+    records = [
+        (record, report.check_type)
+        for report in reports
+        for record in itertools.chain(report.failed_checks, report.skipped_checks)
+        if has_result(report, record)
+    ]
+    findings = _by_position(records)
+    count = len(records)
+    others = {record.check_id for number, (record, _) in enumerate(records) if number not in findings}
     checks: dict[str, Record] = {}
-    others: set[str] = set()
-    known = _Findings()
-    count = 0
-    for report in reports:
-        for record in itertools.chain(report.failed_checks, report.skipped_checks):
-            if not has_result(report, record):
-                continue
-            finding = known.of(record, report.check_type) if is_ours(record) else None
-            if finding is None:
-                others.add(record.check_id)
-            else:
-                findings[count] = finding
-                checks.setdefault(record.check_id, record)
-            count += 1
+    for number in sorted(findings):
+        checks.setdefault(records[number][0].check_id, records[number][0])
     own = [report for report in reports if report.check_type == CHECK_TYPE]
     if not findings and not own:
         return log
@@ -82,6 +78,19 @@ def completed_sarif(log: dict[str, Any], reports: Sequence[Report], has_result: 
         logger.warning("checkov-nginx-tls: %s", sarif.too_many(count))
     errors = [sarif.notification(error) for report in own for error in report.parsing_errors]
     return sarif.complete(log, findings, _descriptors(checks, others), errors, __version__)
+
+
+def _by_position(records: Sequence[tuple[Record, str]]) -> dict[int, Finding]:
+    """The findings of our records among those of reports of some types, by position.
+
+    Made in the order of the files, whether they failed or are skipped: fingerprints of what only places tell apart
+    have numbers.
+    """
+    known = _Findings()
+    ours = [number for number, (record, _) in enumerate(records) if is_ours(record)]
+    ours.sort(key=lambda number: (records[number][0].file_path, records[number][0].file_line_range))
+    found = {number: known.of(*records[number]) for number in ours}
+    return {number: finding for number, finding in found.items() if finding is not None}
 
 
 def _descriptors(checks: dict[str, Record], others: set[str]) -> list[dict[str, Any]]:

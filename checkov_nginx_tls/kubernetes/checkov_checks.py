@@ -28,7 +28,7 @@ from checkov_nginx_tls.repository_paths import RepositoryPaths
 from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from checkov.common.output.record import Record
     from checkov.common.output.report import Report
@@ -37,11 +37,16 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.kubernetes.kubernetes_rule import KubernetesRule
     from checkov_nginx_tls.kubernetes.objects import KubernetesObject
 
+    Lines = Sequence[tuple[int, str]]
+
 DETAILS: Final = "details"
 """Under this key of a check's result its message travels to the record, which Checkov makes without one."""
 
 SCANNED_FILE: Final = "scanned_file"
 """Likewise the path of the file: that in the kubernetes runner's records is wrong where -d is a relative path."""
+
+OBJECT: Final = "object"
+"""Likewise the object: Checkov knows the lines of one by its name, which another one in the file may have as well."""
 
 _READ_IN_PLACE: Final = frozenset({"kubernetes", "terraform", "terraform_plan"})
 """The frameworks whose records are of the files themselves; helm and kustomize render others and rename the records."""
@@ -62,10 +67,13 @@ _scan: Final[ContextVar[Scan | None]] = ContextVar("checkov_nginx_tls_kubernetes
 
 
 @contextmanager
-def scan_of(objects: Iterable[KubernetesObject], report: Report, root: str | None) -> Iterator[None]:
+def scan_of(
+    objects: Iterable[KubernetesObject], report: Report, root: str | None, lines: Mapping[str, Lines]
+) -> Iterator[None]:
     """Let the checks that run inside know the objects of a runner; afterwards complete the report and the log.
 
-    ``root`` is the directory that is scanned, None where single files are.
+    ``root`` is the directory that is scanned, None where single files are. ``lines`` are those of the files that the
+    runner has read.
     """
     scan = Scan(objects)
     token = _scan.set(scan)
@@ -75,7 +83,7 @@ def scan_of(objects: Iterable[KubernetesObject], report: Report, root: str | Non
         _scan.reset(token)
     paths = RepositoryPaths(root or None) if report.check_type in _READ_IN_PLACE else None
     for record in (*report.failed_checks, *report.passed_checks, *report.skipped_checks):
-        _complete(record, paths)
+        _complete(record, paths, lines)
     report.add_parsing_errors(scan.broken)
     if scan.undecided:
         logger.warning(
@@ -123,8 +131,10 @@ class KubernetesCheck(BaseK8Check):
         subjects = [one] if one is not None else []
         if skip_info:
             skipped = super().run(scanned_file, entity_configuration, entity_name, entity_type, skip_info)
-            return _skipped(skipped, self._rule, subjects, scanned_file)
-        return _result(self._rule, subjects, scanned_file)
+            result = _skipped(skipped, self._rule, subjects, scanned_file)
+        else:
+            result = _result(self._rule, subjects, scanned_file)
+        return {**result, OBJECT: one}  # type: ignore[typeddict-unknown-key]  # as in _result
 
     def scan_spec_conf(self, conf: dict[str, Any]) -> CheckResult:
         """See BaseK8Check; Checkov calls ``run``."""
@@ -219,13 +229,22 @@ def _judged(rule: KubernetesRule, subject: KubernetesObject, scan: Scan, file: s
         return None
 
 
-def _complete(record: Record, paths: RepositoryPaths | None) -> None:
-    """Give one of our records its message, and the path of its file in the repository; others stay as they are."""
+def _complete(record: Record, paths: RepositoryPaths | None, lines: Mapping[str, Lines]) -> None:
+    """Give one of our records its message, the lines of its object, and the path of its file in the repository.
+
+    Others stay as they are.
+    """
     if not record.check_class.startswith(__name__):
         return
     details = record.check_result.pop(DETAILS, None)  # type: ignore[typeddict-item]
     if details:
         record.details = details
+    one: KubernetesObject | None = record.check_result.pop(OBJECT, None)  # type: ignore[typeddict-item]
+    written = lines.get(one.path) if one is not None else None
+    if one is not None and written:
+        first, last = one.extent(written)
+        record.file_line_range = [first, last]
+        record.code_block = list(written[first - 1 : last])
     file = record.check_result.pop(SCANNED_FILE, None) or record.file_abs_path  # type: ignore[typeddict-item]
     if paths is not None and os.path.isfile(file):
         record.file_abs_path = os.path.abspath(file)

@@ -64,6 +64,10 @@ class _Placed(NamedTuple):
     one: KubernetesObject
     lines: Lines
 
+    @property
+    def extent(self) -> tuple[int, int]:
+        return self.one.extent(self.lines)
+
 
 def looked_at(root: str | None, files: Iterable[str]) -> Iterable[str]:
     """The real paths of the files below a directory that a scan looks at, and of others; each once.
@@ -95,12 +99,12 @@ def judge_files(files: Iterable[str], paths: RepositoryPaths, contents: Mapping[
                 judgement = rule.judge(placed.one, known)
             except Exception as error:  # noqa: BLE001  # a rule's mistake must neither end the run nor pass silently
                 reason = f"check {rule.rule.id} failed to run ({type(error).__name__}: {error}) on {placed.one.title}"
-                problems.append(Problem(placed.one.path, _extent(placed)[0], reason))
+                problems.append(Problem(placed.one.path, placed.extent[0], reason))
                 continue
             if judgement is None:
                 continue
             if judgement.result is CheckResult.UNKNOWN:
-                place = placed.one.path, _extent(placed)[0]
+                place = placed.one.path, placed.extent[0]
                 undecided.append(Undecided(*place, rule.rule.id, placed.one.title, judgement.message))
             elif judgement.result is CheckResult.FAILED:
                 findings.append(_finding(rule, judgement.message, judgement.keys, placed, paths, fingerprints))
@@ -116,7 +120,7 @@ def _finding(
     fingerprints: Fingerprints,
 ) -> Finding:
     path = placed.one.path
-    first, last = _extent(placed)
+    first, last = placed.extent
     subject = WrittenObject(
         path=path,
         file=paths.path(path),
@@ -172,18 +176,6 @@ def _read(path: str, data: bytes) -> Iterator[_Placed]:
         one = object_of(item, path)
         if one is not None and (one.name or one.labels):
             yield _Placed(one, lines)
-
-
-def _extent(placed: _Placed) -> tuple[int, int]:
-    """First and last line of an object as Checkov's records give them."""
-    first, last = (placed.one.content.get(key) for key in ("__startline__", "__endline__"))
-    first = first if isinstance(first, int) else 1
-    last = min(last if isinstance(last, int) else first, len(placed.lines))
-    if next((line.strip()[0] for _, line in placed.lines if line.strip()), "") == "{":
-        return first + 1, last + 1
-    while last > first and placed.lines[last - 1][1].strip()[:1] in ("", "#"):
-        last -= 1
-    return first, last
 
 
 def _resource(one: KubernetesObject) -> str:
