@@ -71,6 +71,8 @@ def lint(options: argparse.Namespace) -> int:
 
     if options.stdin_filename is not None and STANDARD_INPUT not in options.paths:
         return _error("--stdin-filename needs the path -, which stands for the standard input")
+    if options.stdin_filename and os.path.isdir(options.stdin_filename):
+        return _error(f"{options.stdin_filename} is a directory; --stdin-filename names a file")
     return run(options.paths, options.format, options.stdin_filename)
 
 

@@ -203,6 +203,13 @@ def test_a_name_for_no_standard_input_is_an_error(capsys: pytest.CaptureFixture[
     assert (code, out, len(err.splitlines())) == (2, "", 1)
 
 
+def test_the_standard_input_is_no_directory(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error = "checkov-nginx-tls: conf.d is a directory; --stdin-filename names a file\n"
+    (tree / "conf.d").mkdir()
+
+    assert run(capsys, "--stdin-filename", "conf.d", "-") == (2, "", error)
+
+
 def test_what_is_in_a_given_directory_is_judged_with_it(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(
         tree, {"nginx.conf": INCLUDING.replace("off", "on;proxy_ssl_server_name on;proxy_ssl_trusted_certificate /c")}
