@@ -197,6 +197,17 @@ def test_the_standard_input_may_be_an_object(
     assert (code, out.split(" ")[0], out.split(" ")[2]) == (1, "new.yaml:8:5:", INGRESS)
 
 
+def test_an_annotation_at_which_checkov_ends_is_an_error(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (OBJECTS / INGRESS / "fail_turned_off.yaml").read_text()
+    skip = f'    checkov.io/skip1: "{INGRESS}=accepted, ticket?id=7"'
+    (tree / "a.yaml").write_text(text.replace("  annotations:\n", f"  annotations:\n{skip}\n"))
+
+    code, out, err = run(capsys, "a.yaml")
+
+    assert (code, out) == (2, "")
+    assert err.startswith('a.yaml:1:1: error not judged: Checkov ends at the second "=" of the annotation checkov.io/')
+
+
 def test_a_name_for_no_standard_input_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "--stdin-filename", "a.conf", "a.conf")
 

@@ -92,6 +92,7 @@ def judge_files(files: Iterable[str], paths: RepositoryPaths, contents: Mapping[
     findings: list[Finding] = []
     undecided: list[Undecided] = []
     for placed in objects:
+        problems += _unreadable_skips(placed)
         for rule in KUBERNETES_RULES:
             if placed.one.kind not in rule.kinds:
                 continue
@@ -186,9 +187,20 @@ def _resource(one: KubernetesObject) -> str:
 
 def _suppression(one: KubernetesObject, check_id: str) -> Suppression | None:
     """Of several annotations that skip a rule, the first."""
-    skips: Mapping[str, object] = {name: value for name, value in one.annotations.items() if _SKIP.search(str(name))}
-    for value in map(text, skips.values()):
+    for value in _skips(one).values():
         skipped, equals, reason = value.partition("=")
         if skipped == check_id:
             return Suppression((reason.strip() if equals else "") or _NO_REASON)
     return None
+
+
+def _unreadable_skips(placed: _Placed) -> Iterator[Problem]:
+    for name, value in _skips(placed.one).items():
+        if value.count("=") > 1:
+            reason = f'Checkov ends at the second "=" of the annotation {name} of {placed.one.title}: leave it out'
+            yield Problem(placed.one.path, placed.extent[0], reason)
+
+
+def _skips(one: KubernetesObject) -> dict[str, str]:
+    """The annotations that skip rules."""
+    return {str(name): text(value) for name, value in one.annotations.items() if _SKIP.search(str(name))}
