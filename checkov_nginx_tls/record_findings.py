@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Callable, Final
@@ -20,6 +21,7 @@ from checkov_nginx_tls.catalogue import rules as all_rules
 from checkov_nginx_tls.findings import Finding, Fingerprints, Suppression
 from checkov_nginx_tls.kubernetes.object_findings import WrittenObject, finding_of_object
 from checkov_nginx_tls.runner import CHECK_TYPE, NginxRecord
+from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,17 +171,24 @@ class _Findings:
 
 def _written(record: Record, check_type: str) -> WrittenObject:
     """An object as a record has it; what helm and kustomize records quote is not what stands in the file."""
-    file = record.repo_file_path.lstrip("/")
+    file = _unprinted(record.repo_file_path.lstrip("/"), record.file_abs_path)
     first, last = record.file_line_range
     return WrittenObject(
         path=record.file_abs_path,
         file=file,
-        uri=quote(file),
+        uri=quote(os.fsencode(file)),
         lines=(first, last),
         code=record.code_block or (),
         resource=record.resource,
         is_written=check_type == "kubernetes",
     )
+
+
+def _unprinted(name: str, path: str) -> str:
+    """The end of an absolute path of which a record has a printable form; that form itself if there is none."""
+    parts = path.split(os.sep)
+    ends = ("/".join(parts[first:]) for first in range(len(parts)))
+    return next((end for end in ends if printable(end) == name), name)
 
 
 def _severity(record: Record) -> str | None:

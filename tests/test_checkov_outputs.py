@@ -226,6 +226,27 @@ def test_objects_are_found_where_they_stand_however_they_are_written(tmp_path: P
     assert len({one["fingerprint"] for one in found}) == 5
 
 
+def test_names_of_files_are_those_in_the_repository_byte_for_byte(tmp_path: Path, improved: None) -> None:
+    for name in (b"\xff.yaml", b"a\nb.yaml", b"\\x41.yaml", b"c%20d.yaml"):
+        write(tmp_path, {f"tree/{os.fsdecode(name)}": OBJECT.replace("{skip}", "")})
+
+    found = {(uri_of(one), one["partialFingerprints"]["checkovNginxTls/v1"]) for one in results_below(tmp_path)}
+
+    assert {uri for uri, _ in found} == {"%FF.yaml", "a%0Ab.yaml", "%5Cx41.yaml", "c%2520d.yaml"}
+    assert {(one.uri, one.fingerprint) for one in lint([str(tmp_path / "tree")], {}).findings} == found
+
+
+def test_a_link_has_its_own_name(tmp_path: Path, improved: None) -> None:
+    write(tmp_path, {"elsewhere/y.yaml": OBJECT.replace("{skip}", ""), "tree/.git/HEAD": "", "tree/deploy/x": ""})
+    (tmp_path / "tree" / "deploy" / "link.yaml").symlink_to(tmp_path / "elsewhere" / "y.yaml")
+
+    assert [uri_of(one) for one in results_below(tmp_path)] == ["deploy/link.yaml"]
+
+
+def results_below(directory: Path) -> list[dict[str, Any]]:
+    return ours(sarif([scan(directory / "tree").report]))
+
+
 def test_ten_lines_at_the_top_change_no_fingerprint(tree: Path, improved: None, tmp_path: Path) -> None:
     before = sarif(reports(tree))
     moved = tmp_path / "moved"

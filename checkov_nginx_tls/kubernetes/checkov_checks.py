@@ -248,4 +248,8 @@ def _complete(record: Record, paths: RepositoryPaths | None, lines: Mapping[str,
     file = record.check_result.pop(SCANNED_FILE, None) or record.file_abs_path  # type: ignore[typeddict-item]
     if paths is not None and os.path.isfile(file):
         record.file_abs_path = os.path.abspath(file)
-        record.repo_file_path = "/" + printable(paths.path(file)).lstrip("/")
+        name = paths.path(file)
+        if os.path.isabs(name):  # a link leads out of the repository; the link itself is in there
+            directory, link = os.path.split(record.file_abs_path)
+            name = os.path.normpath(os.path.join(paths.path(directory), link))
+        record.repo_file_path = "/" + printable(name).lstrip("/")
