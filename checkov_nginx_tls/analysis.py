@@ -334,7 +334,7 @@ class _Judge:
             if check is not None and check.id not in self._raised and self._should_run(check, path):
                 yield UnusedSkip(path, skip.line, f"{text} skips nothing: remove it, or move it to the finding")
             elif check is None and skip.check_id.upper().startswith("CKV_NGINX_CUSTOM_"):
-                yield UnusedSkip(path, skip.line, f"{text} names no check")
+                yield UnusedSkip(path, skip.line, f"{text} {_about(skip.check_id)}")
 
     def _judge(
         self, checks: Sequence[BaseUpstreamCheck], configuration: Configuration, found: Sequence[Connection]
@@ -586,6 +586,15 @@ def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     return tuple(map(str, value)) if isinstance(value, (list, tuple, set)) else ()
+
+
+def _about(check_id: str) -> str:
+    """What to say of a skip that names no check of nginx configuration."""
+    from checkov_nginx_tls.catalogue import rules
+
+    if any(rule.id == check_id for rule in rules()):
+        return "skips nothing: the rule is about Kubernetes objects, where an annotation skips"
+    return "names no check"
 
 
 def _failure(check: BaseNginxCheck, error: Exception) -> str:

@@ -66,13 +66,16 @@ def scan(arguments: list[str]) -> int:
 
 def lint(options: argparse.Namespace) -> int:
     """Print what a scan finds, without Checkov's start; returns 0, 1 where there is something, or 2."""
-    from checkov_nginx_tls.inputs import STANDARD_INPUT
+    from checkov_nginx_tls.inputs import INSTEAD, STANDARD_INPUT, unfit
     from checkov_nginx_tls.lint import run
 
     if options.stdin_filename is not None and STANDARD_INPUT not in options.paths:
         return _error("--stdin-filename needs the path -, which stands for the standard input")
     if options.stdin_filename and os.path.isdir(options.stdin_filename):
         return _error(f"{options.stdin_filename} is a directory; --stdin-filename names a file")
+    reason = next(filter(None, map(unfit, options.paths)), None)
+    if reason is not None:
+        return _error(f"{reason}; {INSTEAD}")
     return run(options.paths, options.format, options.stdin_filename)
 
 
@@ -108,6 +111,11 @@ def list_undecided(path: str) -> int:
 
     That is connections of nginx, and Kubernetes objects in YAML and JSON files. 2 if something could not be judged.
     """
+    from checkov_nginx_tls.inputs import unfit
+
+    reason = unfit(path)
+    if reason is not None:
+        return _error(reason)
     if not os.path.exists(path):
         return _error(f"{path} does not exist")
     from checkov.common.models.enums import CheckResult

@@ -503,10 +503,15 @@ def test_a_skip_on_an_include_covers_what_it_brings(tmp_path: Path) -> None:
 
 def test_a_skip_that_skips_nothing_is_a_warning(tmp_path: Path) -> None:
     text = (
-        "location / { # checkov:skip=CKV_NGINX_CUSTOM_01,CKV_NGINX_CUSTOM_99,CKV_DOCKER_1:x\nproxy_pass https://a.b;}"
+        "location / { # checkov:skip=CKV_NGINX_CUSTOM_01,CKV_NGINX_CUSTOM_31,CKV_NGINX_CUSTOM_99,CKV_DOCKER_1:x\n"
+        "proxy_pass https://a.b;}"
     )
     assert scan(tmp_path, {"a.conf": text}).warnings == (
         "a.conf:1: checkov:skip=CKV_NGINX_CUSTOM_01 skips nothing: remove it, or move it to the finding",
+        (
+            "a.conf:1: checkov:skip=CKV_NGINX_CUSTOM_31 skips nothing: the rule is about Kubernetes objects, where an "
+            "annotation skips"
+        ),
         "a.conf:1: checkov:skip=CKV_NGINX_CUSTOM_99 names no check",
     )
 

@@ -139,6 +139,15 @@ def test_what_cannot_be_judged_is_a_line_and_exit_2(tree: Path, capsys: pytest.C
     ]
 
 
+@pytest.mark.parametrize("path", ["/dev/null", ""])
+def test_what_is_neither_a_file_nor_a_directory_is_called_so(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    neither = f"checkov-nginx-tls: {path or repr(path)} is neither a file nor a directory"
+
+    assert run(capsys, path) == (2, "", f"{neither}; what a program prints goes to standard input: -\n")
+    assert main(["explain", "--undecided", path]) == 2
+    assert capsys.readouterr().err == f"{neither}\n"
+
+
 def test_undecided_ones_and_useless_skips_are_mentioned(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(
         tree,
