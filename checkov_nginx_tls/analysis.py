@@ -115,7 +115,6 @@ class Outcome(NamedTuple):
     guideline: str | None
     evaluated_keys: tuple[str, ...]
     skip_reason: str
-    entity_type: str
     cause: tuple[str, ...] = ()
     judgements: tuple[Judgement, ...] = ()
     skipped: tuple[Judgement, ...] = ()
@@ -157,29 +156,9 @@ class Outcome(NamedTuple):
         return self.excerpt.region.start_line
 
     @property
-    def end_line(self) -> int:
-        """Its last line."""
-        return self.excerpt.region.end_line
-
-    @property
-    def start_column(self) -> int:
-        """Its first column."""
-        return self.excerpt.region.start_column or 1
-
-    @property
-    def end_column(self) -> int:
-        """The column behind its last one."""
-        return self.excerpt.region.end_column or 1
-
-    @property
     def snippet(self) -> str:
         """The text that it points to, "" where that is too long to quote."""
         return self.excerpt.snippet
-
-    @property
-    def code_block(self) -> tuple[tuple[int, str], ...]:
-        """The lines that a report quotes."""
-        return self.excerpt.code_block
 
 
 class Judged(NamedTuple):
@@ -210,11 +189,6 @@ class Analysis:
     remarks: tuple[str, ...]
     unused_skips: tuple[UnusedSkip, ...]
     judged: tuple[Judged, ...] = field(default=(), compare=False, repr=False)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """All sentences for the log."""
-        return (*self.remarks, *(skip.text for skip in self.unused_skips))
 
     def resources(self) -> Iterator[tuple[str, str]]:
         """The absolute path and the logical path of every block that was looked at, each once."""
@@ -401,7 +375,6 @@ class _Judge:
                         self._opinions[check].guideline(judgement),
                         judgement.evaluated_keys,
                         "",
-                        judgement.block_type,
                     )
 
     def _skip(self, check_id: str, judgement: Judgement) -> Skip | None:
@@ -425,7 +398,6 @@ class _Judge:
             opinions.guideline(first),
             first.evaluated_keys,
             "",
-            first.block_type,
             _cause(check, first.cause.directive) if spot is None else (spot.name,),
         )
 
@@ -488,7 +460,6 @@ class _Judge:
                 held.check.guideline,
                 held.evaluated_keys,
                 reasons[0] if skipped else "",
-                held.block.type,
                 _cause(held.check, placed.directive) if placed is not None else (held.block.type,),
             )
 
