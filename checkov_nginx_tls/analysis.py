@@ -104,8 +104,8 @@ class Outcome(NamedTuple):
     ``excerpt`` is where it stands; outcomes of one place share it. ``message`` says what is wrong here and what to do,
     and ``guideline`` is the address of the documentation to read. ``cause`` is what makes the finding the same one
     wherever it moves in its block: the directive's name, and its arguments as nginx decodes them; a pass has none.
-    ``judgements`` are what a rule said of single connections, on which a failed outcome rests, and ``skipped`` those
-    among them that a comment skips.
+    ``judgements`` are the rule's opinions on which a failed outcome rests; ``skipped`` are those of the same place that
+    a comment skips: all of them where the outcome is skipped.
     """
 
     check: BaseNginxCheck
