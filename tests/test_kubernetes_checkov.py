@@ -568,8 +568,7 @@ def test_without_the_others_what_an_object_refers_to_is_undecided(tmp_path: Path
     ]
     document, without = (yaml.safe_load(VIRTUAL_SERVER.format(name="a", policy=policy)) for policy in ("verify", '""'))
     assert check.run("a.yaml", document, "", "VirtualServer", {})["result"] is CheckResult.UNKNOWN
-    assert check.scan_spec_conf(document) is CheckResult.UNKNOWN
-    assert check.scan_spec_conf(without) is CheckResult.FAILED
+    assert check.run("a.yaml", without, "", "VirtualServer", {})["result"] is CheckResult.FAILED
 
 
 def test_another_checkov_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:

@@ -137,9 +137,8 @@ class KubernetesCheck(BaseK8Check):
         return {**result, OBJECT: one}  # type: ignore[typeddict-unknown-key]  # as in _result
 
     def scan_spec_conf(self, conf: dict[str, Any]) -> CheckResult:
-        """See BaseK8Check; Checkov calls ``run``."""
-        one = object_of(conf, "")
-        return _opinion(self._rule, [one] if one is not None else [], "").result
+        """Not used: ``run`` judges."""
+        raise NotImplementedError
 
 
 class TerraformCheck(BaseResourceCheck):
@@ -171,8 +170,8 @@ class TerraformCheck(BaseResourceCheck):
         return _result(self._rule, subjects, scanned_file)
 
     def scan_resource_conf(self, conf: dict[str, list[Any]]) -> CheckResult:
-        """See BaseResourceCheck; Checkov calls ``run``."""
-        return _opinion(self._rule, _subjects(self._rule, self.entity_type, conf), "").result
+        """Not used: ``run`` judges."""
+        raise NotImplementedError
 
 
 def _subjects(rule: KubernetesRule, resource_type: str, resource: object) -> list[KubernetesObject]:
