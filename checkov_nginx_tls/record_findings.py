@@ -21,6 +21,7 @@ from checkov_nginx_tls.catalogue import rules as all_rules
 from checkov_nginx_tls.findings import Finding, Fingerprints, Suppression
 from checkov_nginx_tls.kubernetes.object_findings import WrittenObject, finding_of_object
 from checkov_nginx_tls.runner import CHECK_TYPE, NginxRecord
+from checkov_nginx_tls.suppressions import NO_REASON
 from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
@@ -202,4 +203,4 @@ def _suppression(record: Record) -> Suppression | None:
         return None
     comment = (record.check_result.get("suppress_comment") or "").strip()
     in_source = comment != _BASELINE and not isinstance(record, NginxRecord)
-    return Suppression(comment or "No comment provided", in_source)
+    return Suppression(comment or NO_REASON, in_source)

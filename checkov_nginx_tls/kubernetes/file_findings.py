@@ -20,6 +20,7 @@ from checkov_nginx_tls.kubernetes.definitions import JUDGED_KINDS
 from checkov_nginx_tls.kubernetes.object_findings import WrittenObject, finding_of_object
 from checkov_nginx_tls.kubernetes.objects import Objects, object_of
 from checkov_nginx_tls.kubernetes.values import at, mapping, sequence, text
+from checkov_nginx_tls.suppressions import NO_REASON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,7 +40,6 @@ _KIND: Final = re.compile(
 
 _HELM: Final = re.compile(rb"\{\{-?\s*\.(?:Release|Values)\.")
 _SKIP: Final = re.compile(r"(?:checkov|bridgecrew|cortex)\.io/skip")
-_NO_REASON: Final = "No comment provided"
 
 
 class Undecided(NamedTuple):
@@ -190,7 +190,7 @@ def _suppression(one: KubernetesObject, check_id: str) -> Suppression | None:
     for value in _skips(one).values():
         skipped, equals, reason = value.partition("=")
         if skipped == check_id:
-            return Suppression((reason.strip() if equals else "") or _NO_REASON)
+            return Suppression((reason.strip() if equals else "") or NO_REASON)
     return None
 
 
