@@ -104,8 +104,8 @@ class Outcome(NamedTuple):
     ``excerpt`` is where it stands; outcomes of one place share it. ``message`` says what is wrong here and what to do,
     and ``guideline`` is the address of the documentation to read. ``cause`` is what makes the finding the same one
     wherever it moves in its block: the directive's name, and its arguments as nginx decodes them; a pass has none.
-    ``judgements`` are what a rule said of single connections, on which a failed outcome rests, and ``skipped`` those
-    among them that a comment skips.
+    ``judgements`` are the rule's opinions on which a failed outcome rests; ``skipped`` are those of the same place that
+    a comment skips: all of them where the outcome is skipped.
     """
 
     check: BaseNginxCheck
@@ -115,7 +115,6 @@ class Outcome(NamedTuple):
     guideline: str | None
     evaluated_keys: tuple[str, ...]
     skip_reason: str
-    entity_type: str
     cause: tuple[str, ...] = ()
     judgements: tuple[Judgement, ...] = ()
     skipped: tuple[Judgement, ...] = ()
@@ -157,29 +156,9 @@ class Outcome(NamedTuple):
         return self.excerpt.region.start_line
 
     @property
-    def end_line(self) -> int:
-        """Its last line."""
-        return self.excerpt.region.end_line
-
-    @property
-    def start_column(self) -> int:
-        """Its first column."""
-        return self.excerpt.region.start_column or 1
-
-    @property
-    def end_column(self) -> int:
-        """The column behind its last one."""
-        return self.excerpt.region.end_column or 1
-
-    @property
     def snippet(self) -> str:
         """The text that it points to, "" where that is too long to quote."""
         return self.excerpt.snippet
-
-    @property
-    def code_block(self) -> tuple[tuple[int, str], ...]:
-        """The lines that a report quotes."""
-        return self.excerpt.code_block
 
 
 class Judged(NamedTuple):
@@ -210,11 +189,6 @@ class Analysis:
     remarks: tuple[str, ...]
     unused_skips: tuple[UnusedSkip, ...]
     judged: tuple[Judged, ...] = field(default=(), compare=False, repr=False)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """All sentences for the log."""
-        return (*self.remarks, *(skip.text for skip in self.unused_skips))
 
     def resources(self) -> Iterator[tuple[str, str]]:
         """The absolute path and the logical path of every block that was looked at, each once."""
@@ -334,7 +308,7 @@ class _Judge:
             if check is not None and check.id not in self._raised and self._should_run(check, path):
                 yield UnusedSkip(path, skip.line, f"{text} skips nothing: remove it, or move it to the finding")
             elif check is None and skip.check_id.upper().startswith("CKV_NGINX_CUSTOM_"):
-                yield UnusedSkip(path, skip.line, f"{text} names no check")
+                yield UnusedSkip(path, skip.line, f"{text} {_about(skip.check_id)}")
 
     def _judge(
         self, checks: Sequence[BaseUpstreamCheck], configuration: Configuration, found: Sequence[Connection]
@@ -401,7 +375,6 @@ class _Judge:
                         self._opinions[check].guideline(judgement),
                         judgement.evaluated_keys,
                         "",
-                        judgement.block_type,
                     )
 
     def _skip(self, check_id: str, judgement: Judgement) -> Skip | None:
@@ -425,7 +398,6 @@ class _Judge:
             opinions.guideline(first),
             first.evaluated_keys,
             "",
-            first.block_type,
             _cause(check, first.cause.directive) if spot is None else (spot.name,),
         )
 
@@ -488,7 +460,6 @@ class _Judge:
                 held.check.guideline,
                 held.evaluated_keys,
                 reasons[0] if skipped else "",
-                held.block.type,
                 _cause(held.check, placed.directive) if placed is not None else (held.block.type,),
             )
 
@@ -586,6 +557,15 @@ def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     return tuple(map(str, value)) if isinstance(value, (list, tuple, set)) else ()
+
+
+def _about(check_id: str) -> str:
+    """What to say of a skip that names no check of nginx configuration."""
+    from checkov_nginx_tls.catalogue import rules
+
+    if any(rule.id == check_id for rule in rules()):
+        return "skips nothing: the rule is about Kubernetes objects, where an annotation skips"
+    return "names no check"
 
 
 def _failure(check: BaseNginxCheck, error: Exception) -> str:

@@ -17,7 +17,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from checkov_nginx_tls import __version__
+from checkov_nginx_tls import __version__, streams
 from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
@@ -35,10 +35,20 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["scan"]:
         return scan(arguments[1:])
+    streams.open_missing()
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names and values of nginx are any bytes
-    exit_code: int = options.run(options)
+    try:
+        exit_code: int = options.run(options)
+        sys.stdout.flush()
+    except OSError as error:
+        if not streams.is_failure(error):
+            raise
+        streams.discard(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            return _error("standard output was closed before everything was printed")
+        return _error(f"standard output: {error.strerror}")
     return exit_code
 
 
@@ -57,11 +67,16 @@ def scan(arguments: list[str]) -> int:
 
 def lint(options: argparse.Namespace) -> int:
     """Print what a scan finds, without Checkov's start; returns 0, 1 where there is something, or 2."""
-    from checkov_nginx_tls.inputs import STANDARD_INPUT
+    from checkov_nginx_tls.inputs import INSTEAD, STANDARD_INPUT, unfit
     from checkov_nginx_tls.lint import run
 
     if options.stdin_filename is not None and STANDARD_INPUT not in options.paths:
         return _error("--stdin-filename needs the path -, which stands for the standard input")
+    if options.stdin_filename and os.path.isdir(options.stdin_filename):
+        return _error(f"{options.stdin_filename} is a directory; --stdin-filename names a file")
+    reason = next(filter(None, map(unfit, options.paths)), None)
+    if reason is not None:
+        return _error(f"{reason}; {INSTEAD}")
     return run(options.paths, options.format, options.stdin_filename)
 
 
@@ -95,30 +110,38 @@ def explain(options: argparse.Namespace) -> int:
 def list_undecided(path: str) -> int:
     """Print what no rule could decide below a directory, or in a file, with the reason.
 
-    That is connections of nginx, and Kubernetes objects in YAML files.
+    That is connections of nginx, and Kubernetes objects in YAML and JSON files. 2 if something could not be judged.
     """
+    from checkov_nginx_tls.inputs import unfit
+
+    reason = unfit(path)
+    if reason is not None:
+        return _error(reason)
     if not os.path.exists(path):
         return _error(f"{path} does not exist")
     from checkov.common.models.enums import CheckResult
 
     from checkov_nginx_tls.analysis import analyse
-    from checkov_nginx_tls.kubernetes.checkov_checks import undecided_objects
+    from checkov_nginx_tls.files import keep_as_checkov
+    from checkov_nginx_tls.kubernetes.file_findings import judge_files, looked_at
+    from checkov_nginx_tls.repository_paths import RepositoryPaths
 
-    analysis = analyse(path) if os.path.isdir(path) else analyse(None, [path])
-    base = os.path.realpath(path if os.path.isdir(path) else os.curdir)
+    root, files = (path, []) if os.path.isdir(path) else (None, [path])
+    analysis = analyse(root, files, keep=keep_as_checkov)
+    objects = judge_files(looked_at(root, files), RepositoryPaths(root))
+    problems = sorted({*analysis.problems, *objects.problems})
+    base = os.path.realpath(root or os.curdir)
     undecided = [outcome for outcome in analysis.outcomes if outcome.result is CheckResult.UNKNOWN]
     for outcome in undecided:
         place = os.path.relpath(outcome.path, base)
         _print(f"{place}:{outcome.start_line}: {outcome.check.id}: {outcome.resource}: {outcome.message}")
-    for problem in analysis.problems:
+    for problem in problems:
         _print(f"{os.path.relpath(problem.path, base)}:{problem.line}: not judged: {problem.reason}")
-    objects = list(undecided_objects(path, []) if os.path.isdir(path) else undecided_objects(None, [path]))
-    for one in objects:
-        place = os.path.relpath(os.path.realpath(one.path), base)
-        _print(f"{place}:{one.line}: {one.check_id}: {one.title}: {one.message}")
-    if not undecided and not analysis.problems and not objects:
+    for one in objects.undecided:
+        _print(f"{os.path.relpath(one.path, base)}:{one.line}: {one.check_id}: {one.title}: {one.message}")
+    if not undecided and not problems and not objects.undecided:
         print("nothing is undecided")
-    return 0
+    return 2 if problems else 0
 
 
 def monitor(options: argparse.Namespace) -> int:
@@ -130,7 +153,7 @@ def monitor(options: argparse.Namespace) -> int:
     from checkov_nginx_tls.monitoring.writing import replace, stale
 
     try:
-        inputs = read_inputs(options.paths or [os.curdir], sys.stdin.buffer.read)
+        inputs = read_inputs(options.paths or [os.curdir], streams.standard_input)
     except (NoInput, OSError) as error:
         return _error(str(error))
     for problem in (*inputs.problems, *inputs.warnings):
@@ -177,14 +200,10 @@ def export(options: argparse.Namespace) -> int:
     if options.schema:
         print(Path(SCHEMA).read_text(encoding="utf-8"), end="")
         return 0
-    exported = read_documents(options.paths or [os.curdir], _standard_input)
-    try:
-        for text in dump(exported.documents, options.format):
-            sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has seen enough; Python would complain once more when it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _error("standard output was closed before everything was printed")
+    exported = read_documents(options.paths or [os.curdir], streams.standard_input)
+    for text in dump(exported.documents, options.format):
+        sys.stdout.write(text)
+    sys.stdout.flush()
     if not exported.documents and not exported.problems:
         exported.warnings.append("no outbound TLS connection of nginx found")
     for line in (*exported.warnings, *exported.problems):
@@ -195,10 +214,6 @@ def export(options: argparse.Namespace) -> int:
 def _print(line: str, stream: TextIO | None = None) -> None:
     """Print a line with texts of scanned files in it, without what a terminal would obey."""
     print(printable(line), file=stream)
-
-
-def _standard_input() -> bytes:
-    return sys.stdin.buffer.read() if sys.stdin is not None else b""  # it may be closed
 
 
 def _names(name: str, rule: Rule) -> bool:

@@ -111,8 +111,9 @@ def _suppression(rule: Rule) -> str:
     if rule.language == "yaml":
         return (
             f'Add the annotation checkov.io/skip1: "{rule.id}=REASON" to the object that the finding names '
-            "(skip2, skip3 and so on for more rules); comments do not skip in Kubernetes objects. In Terraform write "
-            f"the comment # checkov:skip={rule.id}:REASON inside the resource."
+            '(skip2, skip3 and so on for more rules). REASON holds no "=", at which Checkov would end. Comments do not '
+            "skip in Kubernetes objects. In Terraform write the comment "
+            f"# checkov:skip={rule.id}:REASON inside the resource."
         )
     return (
         f"Write the comment # checkov:skip={rule.id}:REASON on the directive that the finding points to, or on its own "

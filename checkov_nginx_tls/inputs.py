@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 STANDARD_INPUT: Final = "-"
 """The path that means standard input."""
 
+INSTEAD: Final = f"what a program prints goes to standard input: {STANDARD_INPUT}"
+"""What to do about a path that cannot be read as a file."""
+
 STANDARD_INPUT_NAME: Final = "stdin"
 """What messages call the file that came from there."""
 
@@ -59,6 +62,13 @@ def text_alone(data: bytes) -> Configurations:
     return find_configurations(None, [path], contents={path: data}, base=directory)
 
 
+def unfit(path: str) -> str | None:
+    """Why nothing can be read at a path, None if it is that of a file or directory, or of nothing at all."""
+    if path == STANDARD_INPUT or (path and not os.path.exists(path)) or os.path.isfile(path) or os.path.isdir(path):
+        return None
+    return f"{path or repr(path)} is neither a file nor a directory"
+
+
 class NoInput(Exception):
     """An argument names nothing that a command could read; the message says which and why."""
 
@@ -79,10 +89,11 @@ def read_inputs(paths: Sequence[str], standard_input: Callable[[], bytes]) -> In
     directory, or if nothing came on standard input.
     """
     for path in paths:
+        reason = unfit(path)
+        if reason is not None:
+            raise NoInput(f"{reason}; {INSTEAD}")
         if path != STANDARD_INPUT and not os.path.exists(path):
             raise NoInput(f"{path} does not exist")
-        if path != STANDARD_INPUT and not os.path.isfile(path) and not os.path.isdir(path):
-            raise NoInput(f"{path} is neither a file nor a directory; what a program prints goes to standard input: -")
     found = [_read_text(standard_input())] if STANDARD_INPUT in paths else []
     found += [_inputs(one, os.path.relpath) for one in _read([path for path in paths if path != STANDARD_INPUT])]
     return Inputs(

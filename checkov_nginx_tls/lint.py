@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
 
-from checkov_nginx_tls import __version__, sarif
-from checkov_nginx_tls.files import keep_as_checkov, walk
+from checkov_nginx_tls import __version__, sarif, streams
+from checkov_nginx_tls.files import keep_as_checkov
 from checkov_nginx_tls.findings import findings
 from checkov_nginx_tls.inputs import NO_PATH, STANDARD_INPUT, grouped
 from checkov_nginx_tls.places import Region
@@ -81,7 +81,7 @@ def run(paths: Sequence[str], output_format: str, stdin_filename: str | None) ->
     """Lint directories, files and the standard input ("-"), print what was found, and return the exit code."""
     contents = {}
     if STANDARD_INPUT in paths:
-        contents[os.path.realpath(stdin_filename or NO_PATH)] = sys.stdin.buffer.read()
+        contents[os.path.realpath(stdin_filename or NO_PATH)] = streams.standard_input()
     linted = lint([path for path in paths if path != STANDARD_INPUT], contents, in_full=output_format == "sarif")
     _print(FORMATS[output_format](linted), sys.stdout)
     _print("".join(f"{line}\n" for line in _remarks(linted, output_format)), sys.stderr)
@@ -108,17 +108,17 @@ def lint(paths: Sequence[str], contents: Mapping[str, bytes], *, in_full: bool =
 
 def _judged(root: str | None, files: Sequence[str], contents: Mapping[str, bytes], *, in_full: bool) -> list[_Part]:
     """What is found below a directory and in files: in nginx configuration, and in Kubernetes objects."""
-    from checkov_nginx_tls.kubernetes.file_findings import judge_files
+    from checkov_nginx_tls.kubernetes.file_findings import judge_files, looked_at
 
     paths = RepositoryPaths(root)
     use = partial(_part, paths=paths, in_full=in_full)
     parts = analyse_in_shares(
         root, files, use, keep=keep_as_checkov, contents=contents, base=os.getcwd(), with_passes=False
     )
-    names = dict.fromkeys([*(_names(root) if root is not None else ()), *map(os.path.realpath, files)])
-    objects = judge_files(names, paths, contents)
+    objects = judge_files(looked_at(root, files), paths, contents)
     problems = tuple(_unjudged(problem, paths) for problem in objects.problems)
-    return [*parts, _Part(tuple(objects.findings), problems, undecided=objects.undecided)]
+    undecided = {(one.path, one.line, one.title) for one in objects.undecided}
+    return [*parts, _Part(objects.findings, problems, undecided=len(undecided))]
 
 
 def _part(analysis: Analysis, paths: RepositoryPaths, *, in_full: bool) -> _Part:
@@ -137,12 +137,6 @@ def _part(analysis: Analysis, paths: RepositoryPaths, *, in_full: bool) -> _Part
 def _unjudged(problem: Problem, paths: RepositoryPaths) -> Unjudged:
     file = printable(paths.path(problem.path))
     return Unjudged(problem.path, problem.line, printable(problem.reason), file, paths.uri(problem.path))
-
-
-def _names(directory: str) -> Iterator[str]:
-    """The real paths of the files below a directory that are looked at; what cannot be listed is a problem already."""
-    for parent, names in walk(os.path.realpath(directory), keep_as_checkov, lambda _error: None):
-        yield from (path for path in (os.path.join(parent, name) for name in names) if not os.path.islink(path))
 
 
 def as_lines(linted: Linted) -> str:
@@ -267,4 +261,4 @@ def _print(text: str, stream: Any) -> None:
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        streams.discard(stream)

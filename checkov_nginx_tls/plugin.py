@@ -345,7 +345,8 @@ def _surround(runner: type, method: str) -> None:
         with _lock:
             checkov_checks.register()
         given = inspect.signature(original).bind(self, *args, **kwargs).arguments
-        with checkov_checks.scan_of(objects, given["report"], given.get("root_folder")):
+        lines = getattr(self, "definitions_raw", None) or {}
+        with checkov_checks.scan_of(objects, given["report"], given.get("root_folder"), lines):
             return original(self, *args, **kwargs)
 
     setattr(runner, method, surrounded)

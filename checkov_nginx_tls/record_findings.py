@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Callable, Final
@@ -20,6 +21,8 @@ from checkov_nginx_tls.catalogue import rules as all_rules
 from checkov_nginx_tls.findings import Finding, Fingerprints, Suppression
 from checkov_nginx_tls.kubernetes.object_findings import WrittenObject, finding_of_object
 from checkov_nginx_tls.runner import CHECK_TYPE, NginxRecord
+from checkov_nginx_tls.suppressions import NO_REASON
+from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,22 +59,18 @@ def completed_sarif(log: dict[str, Any], reports: Sequence[Report], has_result: 
     ``has_result`` tells whether Checkov makes a result of a record at all. Raises ValueError, KeyError and their like
     where results and records do not belong together.
     """
-    findings: dict[int, Finding] = {}
+    records = [
+        (record, report.check_type)
+        for report in reports
+        for record in itertools.chain(report.failed_checks, report.skipped_checks)
+        if has_result(report, record)
+    ]
+    findings = _by_position(records)
+    count = len(records)
+    others = {record.check_id for number, (record, _) in enumerate(records) if number not in findings}
     checks: dict[str, Record] = {}
-    others: set[str] = set()
-    known = _Findings()
-    count = 0
-    for report in reports:
-        for record in itertools.chain(report.failed_checks, report.skipped_checks):
-            if not has_result(report, record):
-                continue
-            finding = known.of(record, report.check_type) if is_ours(record) else None
-            if finding is None:
-                others.add(record.check_id)
-            else:
-                findings[count] = finding
-                checks.setdefault(record.check_id, record)
-            count += 1
+    for number in sorted(findings):
+        checks.setdefault(records[number][0].check_id, records[number][0])
     own = [report for report in reports if report.check_type == CHECK_TYPE]
     if not findings and not own:
         return log
@@ -82,6 +81,19 @@ def completed_sarif(log: dict[str, Any], reports: Sequence[Report], has_result: 
         logger.warning("checkov-nginx-tls: %s", sarif.too_many(count))
     errors = [sarif.notification(error) for report in own for error in report.parsing_errors]
     return sarif.complete(log, findings, _descriptors(checks, others), errors, __version__)
+
+
+def _by_position(records: Sequence[tuple[Record, str]]) -> dict[int, Finding]:
+    """The findings of our records among those of reports of some types, by position.
+
+    Made in the order of the files, whether they failed or are skipped: fingerprints of what only places tell apart
+    have numbers.
+    """
+    known = _Findings()
+    ours = [number for number, (record, _) in enumerate(records) if is_ours(record)]
+    ours.sort(key=lambda number: (records[number][0].file_path, records[number][0].file_line_range))
+    found = {number: known.of(*records[number]) for number in ours}
+    return {number: finding for number, finding in found.items() if finding is not None}
 
 
 def _descriptors(checks: dict[str, Record], others: set[str]) -> list[dict[str, Any]]:
@@ -160,17 +172,24 @@ class _Findings:
 
 def _written(record: Record, check_type: str) -> WrittenObject:
     """An object as a record has it; what helm and kustomize records quote is not what stands in the file."""
-    file = record.repo_file_path.lstrip("/")
+    file = _unprinted(record.repo_file_path.lstrip("/"), record.file_abs_path)
     first, last = record.file_line_range
     return WrittenObject(
         path=record.file_abs_path,
         file=file,
-        uri=quote(file),
+        uri=quote(os.fsencode(file)),
         lines=(first, last),
         code=record.code_block or (),
         resource=record.resource,
         is_written=check_type == "kubernetes",
     )
+
+
+def _unprinted(name: str, path: str) -> str:
+    """The end of an absolute path of which a record has a printable form; that form itself if there is none."""
+    parts = path.split(os.sep)
+    ends = ("/".join(parts[first:]) for first in range(len(parts)))
+    return next((end for end in ends if printable(end) == name), name)
 
 
 def _severity(record: Record) -> str | None:
@@ -184,4 +203,4 @@ def _suppression(record: Record) -> Suppression | None:
         return None
     comment = (record.check_result.get("suppress_comment") or "").strip()
     in_source = comment != _BASELINE and not isinstance(record, NginxRecord)
-    return Suppression(comment or "No comment provided", in_source)
+    return Suppression(comment or NO_REASON, in_source)

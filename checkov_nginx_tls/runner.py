@@ -28,6 +28,7 @@ from checkov_nginx_tls.checks.registry import registry
 from checkov_nginx_tls.collector import without_collector
 from checkov_nginx_tls.repository_paths import RepositoryPaths
 from checkov_nginx_tls.shares import analyse_in_shares
+from checkov_nginx_tls.suppressions import NO_REASON
 from checkov_nginx_tls.texts import printable, printable_line
 
 if TYPE_CHECKING:
@@ -390,5 +391,5 @@ def _check_result(outcome: Outcome) -> _CheckResult:
     """The result as Checkov keeps it: only what survives pickling and JSON."""
     result: _CheckResult = {"result": outcome.result, "evaluated_keys": list(outcome.evaluated_keys)}
     if outcome.result == CheckResult.SKIPPED:
-        result["suppress_comment"] = printable(outcome.skip_reason.strip()) or "No comment provided"
+        result["suppress_comment"] = printable(outcome.skip_reason.strip()) or NO_REASON
     return result

@@ -83,7 +83,7 @@ def result_of(finding: Finding, rule_index: int) -> JSON:
             {
                 "id": number,
                 "physicalLocation": _physical_location(place.uri, place.region),
-                "message": {"text": place.text},
+                "message": {"text": _unlinked(place.text)},
             }
             for number, place in enumerate(finding.related, 1)
         ]
@@ -104,7 +104,7 @@ def fix_of(fix: Fix) -> JSON:
             replacement["insertedContent"] = {"text": edit.text}
         by_file.setdefault(edit.uri, []).append(replacement)
     return {
-        "description": {"text": fix.description},
+        "description": {"text": _unlinked(fix.description)},
         "artifactChanges": [
             {"artifactLocation": {"uri": uri}, "replacements": replacements} for uri, replacements in by_file.items()
         ],

@@ -61,7 +61,7 @@ def shown(analysis: Analysis) -> list[tuple[object, ...]]:
     shown: list[tuple[object, ...]] = [
         (one.check.id, one.result, one.path, one.start_line, one.resource, one.message) for one in analysis.outcomes
     ]
-    return [*shown, analysis.problems, analysis.warnings]
+    return [*shown, analysis.problems, analysis.remarks, analysis.unused_skips]
 
 
 if __name__ == "__main__":

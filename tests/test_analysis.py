@@ -172,7 +172,7 @@ def test_a_file_over_the_size_limit_is_named(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(files_module, "SIZE_LIMIT", 100)
     analysis = scan(tmp_path, {"big.conf": BAD * 10})
     assert not analysis.outcomes
-    assert "big.conf" in analysis.warnings[0]
+    assert "big.conf" in analysis.remarks[0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no permission bits")
@@ -504,7 +504,7 @@ def test_a_skip_at_a_location_removes_it_from_an_inherited_cause(tmp_path: Path)
     analysis = scan(tmp_path, {"nginx.conf": text % "# checkov:skip=CKV_NGINX_CUSTOM_01:too"})
     (skipped,) = [one for one in analysis.outcomes if one.result is CheckResult.SKIPPED]
     assert (skipped.start_line, skipped.skip_reason) == (4, "tested by hand")
-    assert not analysis.warnings
+    assert not analysis.unused_skips
 
 
 def test_a_skip_on_an_include_covers_what_it_brings(tmp_path: Path) -> None:
@@ -516,12 +516,17 @@ def test_a_skip_on_an_include_covers_what_it_brings(tmp_path: Path) -> None:
 
 def test_a_skip_that_skips_nothing_is_a_warning(tmp_path: Path) -> None:
     text = (
-        "location / { # checkov:skip=CKV_NGINX_CUSTOM_01,CKV_NGINX_CUSTOM_99,CKV_DOCKER_1:x\nproxy_pass https://a.b;}"
+        "location / { # checkov:skip=CKV_NGINX_CUSTOM_01,CKV_NGINX_CUSTOM_31,CKV_NGINX_CUSTOM_99,CKV_DOCKER_1:x\n"
+        "proxy_pass https://a.b;}"
     )
-    assert scan(tmp_path, {"a.conf": text}).warnings == (
+    assert [skip.text for skip in scan(tmp_path, {"a.conf": text}).unused_skips] == [
         "a.conf:1: checkov:skip=CKV_NGINX_CUSTOM_01 skips nothing: remove it, or move it to the finding",
+        (
+            "a.conf:1: checkov:skip=CKV_NGINX_CUSTOM_31 skips nothing: the rule is about Kubernetes objects, where an "
+            "annotation skips"
+        ),
         "a.conf:1: checkov:skip=CKV_NGINX_CUSTOM_99 names no check",
-    )
+    ]
 
 
 # what nginx refuses
@@ -649,7 +654,7 @@ def test_a_very_long_line_is_quoted_in_part(tmp_path: Path) -> None:
     analysis = scan(tmp_path, {"a.conf": text})
     assert len(results(analysis, tmp_path)) == 500
     last = next(outcome for outcome in analysis.outcomes if "/499)" in outcome.resource)
-    assert last.code_block == ((1, "proxy_pass https://a499; } \n"),)
+    assert last.excerpt.code_block == ((1, "proxy_pass https://a499; } \n"),)
 
 
 def test_a_check_that_raises_is_no_silent_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

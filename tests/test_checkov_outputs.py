@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import os
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from checkov.common.output.report import Report
 from checkov.common.output.sarif import Sarif
 
 from checkov_nginx_tls import plugin
+from checkov_nginx_tls.lint import lint
 from checkov_nginx_tls.runner import Runner
 from checkov_process import NGINX_CONF, write
 from kubernetes_scan import scan
@@ -179,6 +181,70 @@ def test_no_uri_depends_on_the_directory_or_on_the_spelling_of_the_root(
 
     without_index = [{**result, "ruleIndex": 0} for result in found]
     assert without_index == [{**result, "ruleIndex": 0} for result in expected]
+
+
+def test_objects_are_found_where_they_stand_however_they_are_written(tmp_path: Path, improved: None) -> None:
+    annotations = {"nginx.ingress.kubernetes.io/backend-protocol": "HTTPS"}
+    metadata = {"name": "shop", "annotations": annotations}
+    ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata}
+    several = {"apiVersion": "v1", "kind": "List", "items": [ingress]}
+    written = OBJECT.replace("{skip}", "")
+    write(
+        tmp_path,
+        {
+            "flow.yaml": f"# a\n{json.dumps(ingress, indent=1)}\n",
+            "list.json": json.dumps(several, indent=2),
+            "one.json": json.dumps(ingress),
+            "same.yaml": f'{written}    checkov.io/skip1: "{INGRESS}=why"\n---\n\n{written}',
+        },
+    )
+
+    results = ours(sarif([scan(tmp_path).report]))
+
+    place = itemgetter("uri", "line", "column")
+    places = [result["locations"][0]["physicalLocation"] for result in results]
+    found = [
+        {
+            "uri": one["artifactLocation"]["uri"],
+            "line": one["region"]["startLine"],
+            "column": one["region"]["startColumn"],
+            "fingerprint": result["partialFingerprints"]["checkovNginxTls/v1"],
+        }
+        for one, result in zip(places, results)
+    ]
+    assert sorted(map(place, found)) == [
+        ("flow.yaml", 8, 5),
+        ("list.json", 11, 12),
+        ("one.json", 1, 105),
+        ("same.yaml", 7, 5),
+        ("same.yaml", 17, 5),
+    ]
+    linted = lint([str(tmp_path)], {}).findings
+    assert sorted((one.uri, one.region.start_line, one.fingerprint) for one in linted) == sorted(
+        (one["uri"], one["line"], one["fingerprint"]) for one in found
+    )
+    assert len({one["fingerprint"] for one in found}) == 5
+
+
+def test_names_of_files_are_those_in_the_repository_byte_for_byte(tmp_path: Path, improved: None) -> None:
+    for name in (b"\xff.yaml", b"a\nb.yaml", b"\\x41.yaml", b"c%20d.yaml"):
+        write(tmp_path, {f"tree/{os.fsdecode(name)}": OBJECT.replace("{skip}", "")})
+
+    found = {(uri_of(one), one["partialFingerprints"]["checkovNginxTls/v1"]) for one in results_below(tmp_path)}
+
+    assert {uri for uri, _ in found} == {"%FF.yaml", "a%0Ab.yaml", "%5Cx41.yaml", "c%2520d.yaml"}
+    assert {(one.uri, one.fingerprint) for one in lint([str(tmp_path / "tree")], {}).findings} == found
+
+
+def test_a_link_has_its_own_name(tmp_path: Path, improved: None) -> None:
+    write(tmp_path, {"elsewhere/y.yaml": OBJECT.replace("{skip}", ""), "tree/.git/HEAD": "", "tree/deploy/x": ""})
+    (tmp_path / "tree" / "deploy" / "link.yaml").symlink_to(tmp_path / "elsewhere" / "y.yaml")
+
+    assert [uri_of(one) for one in results_below(tmp_path)] == ["deploy/link.yaml"]
+
+
+def results_below(directory: Path) -> list[dict[str, Any]]:
+    return ours(sarif([scan(directory / "tree").report]))
 
 
 def test_ten_lines_at_the_top_change_no_fingerprint(tree: Path, improved: None, tmp_path: Path) -> None:

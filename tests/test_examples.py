@@ -7,6 +7,7 @@ that scan do so afterwards, all in one process, with the arguments that the exam
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
 import shutil
@@ -228,6 +229,30 @@ def test_the_action_is_a_composite_one() -> None:
     assert all(one["description"] for one in (*action["inputs"].values(), *action["outputs"].values()))
     # What a workflow passes in reaches the shell as variables: an expression in a script would be run as a part of it.
     assert not any("${{" in step["run"] for step in action["runs"]["steps"])
+
+
+def test_inputs_of_the_action_may_have_several_lines(tmp_path: Path) -> None:
+    action = yaml.safe_load((REPOSITORY / "action.yml").read_text())
+    (scan,) = [step for step in action["runs"]["steps"] if step.get("id") == "scan"]
+    program = tmp_path / "checkov-nginx-tls" / "bin" / "checkov-nginx-tls"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$*"\n')
+    program.chmod(0o755)
+    environment = {
+        "RUNNER_TEMP": str(tmp_path),
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "SCAN_DIRECTORY": ".",
+        "SCAN_FRAMEWORK": "nginx\nkubernetes\n",
+        "SCAN_ARGUMENTS": "--soft-fail-on\nMEDIUM",
+        "SCAN_CHECK": "",
+        "SCAN_SARIF_FILE": "a.sarif",
+    }
+
+    command = ["bash", "-e", "-o", "pipefail", "-c", scan["run"]]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
+
+    assert "--framework nginx kubernetes --skip-download" in done.stdout
+    assert "--compact --soft-fail-on MEDIUM --output" in done.stdout
 
 
 def test_the_hooks_are_what_pre_commit_takes() -> None:

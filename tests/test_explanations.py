@@ -77,7 +77,7 @@ def test_undecided_connections_are_listed_with_their_reasons(
 ) -> None:
     (tmp_path / "a.conf.j2").write_text("location / { proxy_pass {{ url }}; }\n", encoding="utf-8")
     (tmp_path / "b.conf").write_text("location / { proxy_pass https://x;\n", encoding="utf-8")
-    assert main(["explain", "--undecided", str(tmp_path)]) == 0
+    assert main(["explain", "--undecided", str(tmp_path)]) == 2
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("a.conf.j2:1: CKV_NGINX_CUSTOM_03: location(/).proxy_pass: whether nginx speaks TLS to")
     assert lines[1].startswith("b.conf:2: not judged: unexpected end of file")
@@ -85,6 +85,14 @@ def test_undecided_connections_are_listed_with_their_reasons(
     assert main(["explain", "--undecided", str(tmp_path / "a.conf.j2")]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert "/a.conf.j2:1: CKV_NGINX_CUSTOM_03: location(/).proxy_pass: whether" in line
+
+
+def test_what_a_scan_leaves_out_is_not_undecided(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for directory in ("node_modules/x", ".git"):
+        (tmp_path / directory).mkdir(parents=True)
+        (tmp_path / directory / "a.conf").write_text("location / { proxy_pass $x; }\n", encoding="utf-8")
+    assert main(["explain", "--undecided", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "nothing is undecided\n"
 
 
 def test_nothing_undecided_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

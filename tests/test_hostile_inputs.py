@@ -153,4 +153,4 @@ def test_a_file_of_a_hundred_megabytes_is_named(tmp_path: Path) -> None:
     assert [os.path.basename(one.path) for one in analysis.outcomes if one.result is CheckResult.FAILED] == [
         "good.conf"
     ]
-    assert [warning for warning in analysis.warnings if "big.conf" in warning and "16 MB" in warning]
+    assert [warning for warning in analysis.remarks if "big.conf" in warning and "16 MB" in warning]

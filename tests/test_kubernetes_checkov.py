@@ -522,11 +522,22 @@ def test_one_mistake_is_one_finding(tmp_path: Path) -> None:
 
 
 def test_undecided_objects_are_listed_with_their_reasons(
-    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     assert main(["explain", "--undecided", str(tree)]) == 0
     expected = f"missing.yaml:1: {UPSTREAM}: VirtualServer missing: shop: Policy elsewhere is not in the scan\n"
     assert capsys.readouterr().out == expected
+
+    write(
+        tree,
+        {
+            "deep.yaml": "apiVersion: v1\nkind: Ingress\na: " + "[" * 3000,
+            "date.yaml": "apiVersion: v1\nkind: Ingress\na: 2020-13-45\n",
+        },
+    )
+    assert main(["explain", "--undecided", str(tree)]) == 0
+    assert capsys.readouterr().out == expected
+    assert caplog.text == ""
 
     write(tmp_path, {"list.yaml": "apiVersion: v1\nkind: List\nitems: []\n"})
     assert main(["explain", "--undecided", str(tmp_path / "list.yaml")]) == 0
@@ -557,8 +568,7 @@ def test_without_the_others_what_an_object_refers_to_is_undecided(tmp_path: Path
     ]
     document, without = (yaml.safe_load(VIRTUAL_SERVER.format(name="a", policy=policy)) for policy in ("verify", '""'))
     assert check.run("a.yaml", document, "", "VirtualServer", {})["result"] is CheckResult.UNKNOWN
-    assert check.scan_spec_conf(document) is CheckResult.UNKNOWN
-    assert check.scan_spec_conf(without) is CheckResult.FAILED
+    assert check.run("a.yaml", without, "", "VirtualServer", {})["result"] is CheckResult.FAILED
 
 
 def test_another_checkov_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:

@@ -139,6 +139,15 @@ def test_what_cannot_be_judged_is_a_line_and_exit_2(tree: Path, capsys: pytest.C
     ]
 
 
+@pytest.mark.parametrize("path", ["/dev/null", ""])
+def test_what_is_neither_a_file_nor_a_directory_is_called_so(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    neither = f"checkov-nginx-tls: {path or repr(path)} is neither a file nor a directory"
+
+    assert run(capsys, path) == (2, "", f"{neither}; what a program prints goes to standard input: -\n")
+    assert main(["explain", "--undecided", path]) == 2
+    assert capsys.readouterr().err == f"{neither}\n"
+
+
 def test_undecided_ones_and_useless_skips_are_mentioned(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(
         tree,
@@ -197,10 +206,28 @@ def test_the_standard_input_may_be_an_object(
     assert (code, out.split(" ")[0], out.split(" ")[2]) == (1, "new.yaml:8:5:", INGRESS)
 
 
+def test_an_annotation_at_which_checkov_ends_is_an_error(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (OBJECTS / INGRESS / "fail_turned_off.yaml").read_text()
+    skip = f'    checkov.io/skip1: "{INGRESS}=accepted, ticket?id=7"'
+    (tree / "a.yaml").write_text(text.replace("  annotations:\n", f"  annotations:\n{skip}\n"))
+
+    code, out, err = run(capsys, "a.yaml")
+
+    assert (code, out) == (2, "")
+    assert err.startswith('a.yaml:1:1: error not judged: Checkov ends at the second "=" of the annotation checkov.io/')
+
+
 def test_a_name_for_no_standard_input_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "--stdin-filename", "a.conf", "a.conf")
 
     assert (code, out, len(err.splitlines())) == (2, "", 1)
+
+
+def test_the_standard_input_is_no_directory(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error = "checkov-nginx-tls: conf.d is a directory; --stdin-filename names a file\n"
+    (tree / "conf.d").mkdir()
+
+    assert run(capsys, "--stdin-filename", "conf.d", "-") == (2, "", error)
 
 
 def test_what_is_in_a_given_directory_is_judged_with_it(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -405,8 +405,8 @@ def test_the_target_is_shown_as_written(tmp_path: Path) -> None:
     analysis = scan(tmp_path, {"a.conf.j2": "location / { proxy_pass https://{{ host }}; }"})
     (outcome,) = [one for one in analysis.outcomes if one.result is CheckResult.FAILED]
     assert "https://{{ host }}" in outcome.message
-    assert outcome.code_block == ((1, "location / { proxy_pass https://{{ host }}; }\n"),)
-    assert outcome.start_column == 14
+    assert outcome.excerpt.code_block == ((1, "location / { proxy_pass https://{{ host }}; }\n"),)
+    assert outcome.region.start_column == 14
 
 
 STORE = "proxy_ssl_conf_command VerifyCAFile /other.pem;"

@@ -121,10 +121,14 @@ def test_a_result_has_columns_links_and_fingerprints() -> None:
 
 
 def test_text_of_scanned_files_makes_no_links() -> None:
-    trap = finding(message="off for https://[x](https://evil.example) and [::1]:443 (b.conf:12)", related=())
+    link, escaped = "off for [x](https://evil.example)", r"off for \[x](https://evil.example)"
+    related = Location("b.conf", Region(12, 12), "b.conf:13", link)
+    trap = finding(message=f"{link} and [::1]:443 (b.conf:12)", related=(related,), fixes=(Fix(link, ()),))
     (result,) = log([trap], [sarif.notification("[a](b)")])["runs"][0]["results"]
 
-    assert result["message"]["text"] == "off for https://\\[x](https://evil.example) and [::1]:443 (b.conf:12)"
+    assert result["message"]["text"] == f"{escaped} and [::1]:443 (b.conf:12)"
+    assert result["relatedLocations"][0]["message"]["text"] == escaped
+    assert result["fixes"][0]["description"]["text"] == escaped
 
 
 def test_suppressions_have_their_kind_and_reason() -> None:

@@ -234,13 +234,14 @@ def places(analysis: Analysis, result: CheckResult = CheckResult.FAILED) -> list
 
 
 def _place(one: Outcome) -> str:
-    return f"{os.path.basename(one.path)}:{one.start_line}:{one.start_column}-{one.end_column} {one.resource}"
+    region = one.region
+    return f"{os.path.basename(one.path)}:{region.start_line}:{region.start_column}-{region.end_column} {one.resource}"
 
 
 def pointed_at(analysis: Analysis) -> list[tuple[int, str]]:
     """The lines and the texts at which the check's findings, of one line each, point."""
     failed = [one for one in analysis.outcomes if one.check.id == CHECK and one.result is CheckResult.FAILED]
-    return [(one.start_line, one.code_block[0][1][one.start_column - 1 : one.end_column - 1]) for one in failed]
+    return [(one.start_line, one.snippet) for one in failed]
 
 
 OFF = "x({ssl_verify=false})"
@@ -303,7 +304,7 @@ def test_a_script_is_one_finding_wherever_it_is_loaded(tmp_path: Path) -> None:
     assert places(analysis) == ["a.lua:2:4-20 ssl_verify", "a.lua:2:26-42 ssl_verify#2"]
     outcome = next(one for one in analysis.outcomes if one.result is CheckResult.FAILED)
     assert "and 75 more" in outcome.message
-    assert outcome.code_block == ((2, f"{OFF} {OFF}\n"),)
+    assert outcome.excerpt.code_block == ((2, f"{OFF} {OFF}\n"),)
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_defining_registers_and_creating_changes_nothing(tmp_path: Path) -> None
 def test_our_ids_stay_ours(tmp_path: Path) -> None:
     define("CKV_NGINX_CUSTOM_01")
     assert failed(tmp_path, "CKV_NGINX_CUSTOM_01") == ["http.proxy_ssl_verify"]
-    (warning,) = analyse(str(tmp_path)).warnings
+    (warning,) = analyse(str(tmp_path)).remarks
     assert "CKV_NGINX_CUSTOM_01" in warning
     assert "choose another ID" in warning
 
@@ -204,7 +204,7 @@ def test_a_skip_where_a_check_passes_is_unused(tmp_path: Path) -> None:
 
     text = "server { # checkov:skip=CKV_NGINX_USER_22:r\n location / { proxy_pass http://a; } }"
     (tmp_path / "a.conf").write_text(text, encoding="utf-8")
-    assert ["skips nothing" in warning for warning in analyse(str(tmp_path)).warnings] == [True]
+    assert ["skips nothing" in skip.text for skip in analyse(str(tmp_path)).unused_skips] == [True]
 
 
 @pytest.mark.parametrize("returned", [None, "FAILED", 1])

@@ -63,11 +63,6 @@ class Judgement(NamedTuple):
         return passed or self.cause.directive.is_guess
 
     @property
-    def block_type(self) -> str:
-        """The type of the block in which the connection is, "directive" where none is known."""
-        return self.connection.block.type if self.connection is not None else "directive"
-
-    @property
     def spot(self) -> Spot | None:
         """Where a finding points to, if that is not the directive as a whole."""
         return self.detail if isinstance(self.detail, Spot) else None

@@ -10,6 +10,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Callable, Final
 
+from checkov_nginx_tls import streams
 from checkov_nginx_tls.analysis import analyse
 from checkov_nginx_tls.checks.registry import registry
 from checkov_nginx_tls.files import SIZE_LIMIT, keep_as_checkov
@@ -146,7 +147,7 @@ def _run_on_stdin(trust: Trust, is_wanted: Callable[[str], bool], filename: str 
     """Mend a fragment, or what a file holds in an editor; what comes in goes out again where it cannot be read."""
     if write:
         raise _Usage("--write needs files: what is read from standard input is printed")
-    data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+    data = streams.standard_input()
     base = os.path.realpath(os.curdir)
     path = os.path.realpath(filename) if filename is not None else os.path.join(base, NO_PATH, NO_PATH)
     if filename is None:
@@ -185,10 +186,11 @@ def _show(mending: Mending) -> None:
 
 
 def _write(mending: Mending) -> set[str]:
-    """Replace the files, and say which; the paths of those that could not be."""
+    """Replace the files, and then say which; the paths of those that could not be."""
     from checkov_nginx_tls.fixes.writing import NotWritten, replace_together
 
     unwritten: set[str] = set()
+    written: list[str] = []
     for group in sorted(mending.together, key=sorted):
         changed = {path: mending.after[path] for path in sorted(group) if path in mending.after}
         try:
@@ -199,8 +201,8 @@ def _write(mending: Mending) -> set[str]:
             also = f"; left as it is with it, for the same fix: {others}" if others else ""
             _complain(f"{_name(error.path)}: {error}{also}")
         else:
-            for path in changed:
-                print(f"mended {_name(path)}")
+            written += changed
+    _print_bytes("".join(f"mended {printable(_name(path))}\n" for path in written).encode())
     return unwritten
 
 
@@ -239,7 +241,7 @@ def _print_bytes(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.discard(sys.stdout)
 
 
 def _complain(text: str) -> None:

@@ -10,7 +10,7 @@ import logging
 import os
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from checkov.common.bridgecrew.severities import get_severity
 from checkov.common.models.enums import CheckCategories, CheckResult
@@ -20,7 +20,6 @@ from checkov.runner_filter import RunnerFilter
 from checkov.terraform.checks.resource.base_resource_check import BaseResourceCheck
 
 from checkov_nginx_tls.kubernetes.catalogue import KUBERNETES_RULES
-from checkov_nginx_tls.kubernetes.definitions import objects_of
 from checkov_nginx_tls.kubernetes.kubernetes_rule import Judgement, gravest
 from checkov_nginx_tls.kubernetes.objects import Objects, object_of
 from checkov_nginx_tls.kubernetes.terraform import objects_in, resource_types
@@ -29,7 +28,7 @@ from checkov_nginx_tls.repository_paths import RepositoryPaths
 from checkov_nginx_tls.texts import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from checkov.common.output.record import Record
     from checkov.common.output.report import Report
@@ -38,11 +37,16 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.kubernetes.kubernetes_rule import KubernetesRule
     from checkov_nginx_tls.kubernetes.objects import KubernetesObject
 
+    Lines = Sequence[tuple[int, str]]
+
 DETAILS: Final = "details"
 """Under this key of a check's result its message travels to the record, which Checkov makes without one."""
 
 SCANNED_FILE: Final = "scanned_file"
 """Likewise the path of the file: that in the kubernetes runner's records is wrong where -d is a relative path."""
+
+OBJECT: Final = "object"
+"""Likewise the object: Checkov knows the lines of one by its name, which another one in the file may have as well."""
 
 _READ_IN_PLACE: Final = frozenset({"kubernetes", "terraform", "terraform_plan"})
 """The frameworks whose records are of the files themselves; helm and kustomize render others and rename the records."""
@@ -63,10 +67,13 @@ _scan: Final[ContextVar[Scan | None]] = ContextVar("checkov_nginx_tls_kubernetes
 
 
 @contextmanager
-def scan_of(objects: Iterable[KubernetesObject], report: Report, root: str | None) -> Iterator[None]:
+def scan_of(
+    objects: Iterable[KubernetesObject], report: Report, root: str | None, lines: Mapping[str, Lines]
+) -> Iterator[None]:
     """Let the checks that run inside know the objects of a runner; afterwards complete the report and the log.
 
-    ``root`` is the directory that is scanned, None where single files are.
+    ``root`` is the directory that is scanned, None where single files are. ``lines`` are those of the files that the
+    runner has read.
     """
     scan = Scan(objects)
     token = _scan.set(scan)
@@ -76,45 +83,15 @@ def scan_of(objects: Iterable[KubernetesObject], report: Report, root: str | Non
         _scan.reset(token)
     paths = RepositoryPaths(root or None) if report.check_type in _READ_IN_PLACE else None
     for record in (*report.failed_checks, *report.passed_checks, *report.skipped_checks):
-        _complete(record, paths)
+        _complete(record, paths, lines)
     report.add_parsing_errors(scan.broken)
     if scan.undecided:
         logger.warning(
             "%d Kubernetes object(s) undecided: a value or an object that decides is not in the scanned files (a "
             "Policy, a Secret, a template expression). 'checkov-nginx-tls explain --undecided PATH' lists those in "
-            "YAML files, LOG_LEVEL=DEBUG all",
+            "YAML and JSON files, LOG_LEVEL=DEBUG all",
             len(scan.undecided),
         )
-
-
-class Undecided(NamedTuple):
-    """An object that a rule could not judge, where it stands, and why."""
-
-    path: str
-    line: int
-    check_id: str
-    title: str
-    message: str
-
-
-def undecided_objects(root: str | None, files: list[str]) -> Iterator[Undecided]:
-    """The undecided objects in the YAML files below a directory, or in files, as Checkov reads them."""
-    from checkov.kubernetes.kubernetes_utils import create_definitions
-    from checkov.kubernetes.runner import Runner
-
-    runner = Runner()
-    runner.definitions, _ = create_definitions(root, files)
-    runner.spread_list_items()
-    found = list(objects_of(runner.definitions))
-    objects = Objects(found)
-    for one in found:
-        for rule in KUBERNETES_RULES:
-            judgement = rule.judge(one, objects) if one.kind in rule.kinds else None
-            if judgement is not None and judgement.result is CheckResult.UNKNOWN:
-                line = one.content.get("__startline__")
-                yield Undecided(
-                    one.path, line if isinstance(line, int) else 1, rule.rule.id, one.title, judgement.message
-                )
 
 
 def register() -> None:
@@ -154,13 +131,14 @@ class KubernetesCheck(BaseK8Check):
         subjects = [one] if one is not None else []
         if skip_info:
             skipped = super().run(scanned_file, entity_configuration, entity_name, entity_type, skip_info)
-            return _skipped(skipped, self._rule, subjects, scanned_file)
-        return _result(self._rule, subjects, scanned_file)
+            result = _skipped(skipped, self._rule, subjects, scanned_file)
+        else:
+            result = _result(self._rule, subjects, scanned_file)
+        return {**result, OBJECT: one}  # type: ignore[typeddict-unknown-key]  # as in _result
 
     def scan_spec_conf(self, conf: dict[str, Any]) -> CheckResult:
-        """See BaseK8Check; Checkov calls ``run``."""
-        one = object_of(conf, "")
-        return _opinion(self._rule, [one] if one is not None else [], "").result
+        """Not used: ``run`` judges."""
+        raise NotImplementedError
 
 
 class TerraformCheck(BaseResourceCheck):
@@ -192,8 +170,8 @@ class TerraformCheck(BaseResourceCheck):
         return _result(self._rule, subjects, scanned_file)
 
     def scan_resource_conf(self, conf: dict[str, list[Any]]) -> CheckResult:
-        """See BaseResourceCheck; Checkov calls ``run``."""
-        return _opinion(self._rule, _subjects(self._rule, self.entity_type, conf), "").result
+        """Not used: ``run`` judges."""
+        raise NotImplementedError
 
 
 def _subjects(rule: KubernetesRule, resource_type: str, resource: object) -> list[KubernetesObject]:
@@ -250,14 +228,27 @@ def _judged(rule: KubernetesRule, subject: KubernetesObject, scan: Scan, file: s
         return None
 
 
-def _complete(record: Record, paths: RepositoryPaths | None) -> None:
-    """Give one of our records its message, and the path of its file in the repository; others stay as they are."""
+def _complete(record: Record, paths: RepositoryPaths | None, lines: Mapping[str, Lines]) -> None:
+    """Give one of our records its message, the lines of its object, and the path of its file in the repository.
+
+    Others stay as they are.
+    """
     if not record.check_class.startswith(__name__):
         return
     details = record.check_result.pop(DETAILS, None)  # type: ignore[typeddict-item]
     if details:
         record.details = details
+    one: KubernetesObject | None = record.check_result.pop(OBJECT, None)  # type: ignore[typeddict-item]
+    written = lines.get(one.path) if one is not None else None
+    if one is not None and written:
+        first, last = one.extent(written)
+        record.file_line_range = [first, last]
+        record.code_block = list(written[first - 1 : last])
     file = record.check_result.pop(SCANNED_FILE, None) or record.file_abs_path  # type: ignore[typeddict-item]
     if paths is not None and os.path.isfile(file):
         record.file_abs_path = os.path.abspath(file)
-        record.repo_file_path = "/" + printable(paths.path(file)).lstrip("/")
+        name = paths.path(file)
+        if os.path.isabs(name):  # a link leads out of the repository; the link itself is in there
+            directory, link = os.path.split(record.file_abs_path)
+            name = os.path.normpath(os.path.join(paths.path(directory), link))
+        record.repo_file_path = "/" + printable(name).lstrip("/")

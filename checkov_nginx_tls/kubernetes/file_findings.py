@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from checkov.common.models.enums import CheckResult
 from yaml import YAMLError
 
-from checkov_nginx_tls.files import NO_CONTENTS, Problem, TooLarge, Unreadable, read
+from checkov_nginx_tls.files import NO_CONTENTS, Problem, TooLarge, Unreadable, keep_as_checkov, read, walk
 from checkov_nginx_tls.findings import Finding, Fingerprints, Suppression
 from checkov_nginx_tls.kubernetes.catalogue import KUBERNETES_RULES
 from checkov_nginx_tls.kubernetes.definitions import JUDGED_KINDS
 from checkov_nginx_tls.kubernetes.object_findings import WrittenObject, finding_of_object
 from checkov_nginx_tls.kubernetes.objects import Objects, object_of
 from checkov_nginx_tls.kubernetes.values import at, mapping, sequence, text
+from checkov_nginx_tls.suppressions import NO_REASON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,20 +40,43 @@ _KIND: Final = re.compile(
 
 _HELM: Final = re.compile(rb"\{\{-?\s*\.(?:Release|Values)\.")
 _SKIP: Final = re.compile(r"(?:checkov|bridgecrew|cortex)\.io/skip")
-_NO_REASON: Final = "No comment provided"
+
+
+class Undecided(NamedTuple):
+    """An object that a rule could not judge, where it stands, and why."""
+
+    path: str
+    line: int
+    check_id: str
+    title: str
+    message: str
 
 
 class Judged(NamedTuple):
-    """What the rules say about the objects of some files; ``undecided`` counts objects that they could not judge."""
+    """What the rules say about the objects of some files."""
 
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
-    undecided: int
+    undecided: tuple[Undecided, ...]
 
 
 class _Placed(NamedTuple):
     one: KubernetesObject
     lines: Lines
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        return self.one.extent(self.lines)
+
+
+def looked_at(root: str | None, files: Iterable[str]) -> Iterable[str]:
+    """The real paths of the files below a directory that a scan looks at, and of others; each once.
+
+    What cannot be listed is a problem of the analysis.
+    """
+    below = walk(os.path.realpath(root), keep_as_checkov, lambda _error: None) if root is not None else ()
+    paths = (os.path.join(directory, name) for directory, names in below for name in names)
+    return dict.fromkeys([*paths, *map(os.path.realpath, files)])
 
 
 def judge_files(files: Iterable[str], paths: RepositoryPaths, contents: Mapping[str, bytes] = NO_CONTENTS) -> Judged:
@@ -62,12 +86,13 @@ def judge_files(files: Iterable[str], paths: RepositoryPaths, contents: Mapping[
     """
     objects, problems = _objects(files, contents)
     if not any(placed.one.kind in JUDGED_KINDS for placed in objects):
-        return Judged((), tuple(problems), 0)
+        return Judged((), tuple(problems), ())
     known = Objects(placed.one for placed in objects)
     fingerprints = Fingerprints()
     findings: list[Finding] = []
-    undecided = set()
+    undecided: list[Undecided] = []
     for placed in objects:
+        problems += _unreadable_skips(placed)
         for rule in KUBERNETES_RULES:
             if placed.one.kind not in rule.kinds:
                 continue
@@ -75,15 +100,16 @@ def judge_files(files: Iterable[str], paths: RepositoryPaths, contents: Mapping[
                 judgement = rule.judge(placed.one, known)
             except Exception as error:  # noqa: BLE001  # a rule's mistake must neither end the run nor pass silently
                 reason = f"check {rule.rule.id} failed to run ({type(error).__name__}: {error}) on {placed.one.title}"
-                problems.append(Problem(placed.one.path, _extent(placed)[0], reason))
+                problems.append(Problem(placed.one.path, placed.extent[0], reason))
                 continue
             if judgement is None:
                 continue
             if judgement.result is CheckResult.UNKNOWN:
-                undecided.add(id(placed))
+                place = placed.one.path, placed.extent[0]
+                undecided.append(Undecided(*place, rule.rule.id, placed.one.title, judgement.message))
             elif judgement.result is CheckResult.FAILED:
                 findings.append(_finding(rule, judgement.message, judgement.keys, placed, paths, fingerprints))
-    return Judged(tuple(findings), tuple(problems), len(undecided))
+    return Judged(tuple(findings), tuple(problems), tuple(undecided))
 
 
 def _finding(
@@ -95,7 +121,7 @@ def _finding(
     fingerprints: Fingerprints,
 ) -> Finding:
     path = placed.one.path
-    first, last = _extent(placed)
+    first, last = placed.extent
     subject = WrittenObject(
         path=path,
         file=paths.path(path),
@@ -153,18 +179,6 @@ def _read(path: str, data: bytes) -> Iterator[_Placed]:
             yield _Placed(one, lines)
 
 
-def _extent(placed: _Placed) -> tuple[int, int]:
-    """First and last line of an object as Checkov's records give them."""
-    first, last = (placed.one.content.get(key) for key in ("__startline__", "__endline__"))
-    first = first if isinstance(first, int) else 1
-    last = min(last if isinstance(last, int) else first, len(placed.lines))
-    if next((line.strip()[0] for _, line in placed.lines if line.strip()), "") == "{":
-        return first + 1, last + 1
-    while last > first and placed.lines[last - 1][1].strip()[:1] in ("", "#"):
-        last -= 1
-    return first, last
-
-
 def _resource(one: KubernetesObject) -> str:
     """What Checkov calls an object in its records."""
     labels = ".".join(f"{name}-{value}" for name, value in one.labels.items() if not name.startswith("__"))
@@ -173,9 +187,20 @@ def _resource(one: KubernetesObject) -> str:
 
 def _suppression(one: KubernetesObject, check_id: str) -> Suppression | None:
     """Of several annotations that skip a rule, the first."""
-    skips: Mapping[str, object] = {name: value for name, value in one.annotations.items() if _SKIP.search(str(name))}
-    for value in map(text, skips.values()):
+    for value in _skips(one).values():
         skipped, equals, reason = value.partition("=")
         if skipped == check_id:
-            return Suppression((reason.strip() if equals else "") or _NO_REASON)
+            return Suppression((reason.strip() if equals else "") or NO_REASON)
     return None
+
+
+def _unreadable_skips(placed: _Placed) -> Iterator[Problem]:
+    for name, value in _skips(placed.one).items():
+        if value.count("=") > 1:
+            reason = f'Checkov ends at the second "=" of the annotation {name} of {placed.one.title}: leave it out'
+            yield Problem(placed.one.path, placed.extent[0], reason)
+
+
+def _skips(one: KubernetesObject) -> dict[str, str]:
+    """The annotations that skip rules."""
+    return {str(name): text(value) for name, value in one.annotations.items() if _SKIP.search(str(name))}

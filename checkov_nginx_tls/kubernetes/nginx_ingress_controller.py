@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from checkov_nginx_tls.kubernetes.controllers import f5_defaults
 from checkov_nginx_tls.kubernetes.objects import References
 from checkov_nginx_tls.kubernetes.policies import GROUP, PolicyName, attached, egress_settings, listed
-from checkov_nginx_tls.kubernetes.settings import GRPC, PROXY, Level, Setting, merged, settings_in
+from checkov_nginx_tls.kubernetes.settings import GRPC, PROXY, Level, Setting, merged, settings_in, unknown
 from checkov_nginx_tls.kubernetes.values import at, is_on, is_templated, mapping, sequence, text
 
 if TYPE_CHECKING:
@@ -183,10 +183,8 @@ def _without_parent(
     It cannot for gRPC upstreams of a subroute with policies of its own: these replace those of the VirtualServer's
     route, and those of its server block do not reach gRPC.
     """
-    setting = Setting("", "", f"the VirtualServer that refers to {subject.title} is not in the scan")
-    reaches = upstream.prefix == PROXY or not policies
-    names = ("verify", "trusted_certificate", "name")
-    around = [{f"{upstream.prefix}_{one}": setting for one in names} if reaches else {}]
+    missing = unknown(upstream.prefix, f"the VirtualServer that refers to {subject.title} is not in the scan")
+    around = [missing if upstream.prefix == PROXY or not policies else {}]
     return _connection(subject, objects, name, upstream, place, around, policies, snippet)
 
 

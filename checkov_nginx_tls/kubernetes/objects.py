@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Final, Generic, TypeVar, cast
 from checkov_nginx_tls.kubernetes.values import at, mapping, sequence, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _T = TypeVar("_T")
 
@@ -56,6 +56,15 @@ class KubernetesObject:
     def labels(self) -> Mapping[str, Any]:
         """Its labels."""
         return mapping(at(self.content, "metadata", "labels"))
+
+    def extent(self, lines: Sequence[tuple[int, str]]) -> tuple[int, int]:
+        """Its first and last line among those of its file, without blank lines and comments behind it."""
+        first, last = (self.content.get(key) for key in ("__startline__", "__endline__"))
+        first = first if isinstance(first, int) and first > 0 else 1
+        last = min(last if isinstance(last, int) else first, len(lines))
+        while last > first and lines[last - 1][1].strip()[:1] in ("", "#"):
+            last -= 1
+        return first, last
 
 
 def object_of(content: object, path: str) -> KubernetesObject | None:

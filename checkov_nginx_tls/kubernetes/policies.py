@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from checkov_nginx_tls.kubernetes.objects import References
-from checkov_nginx_tls.kubernetes.settings import Level, Setting
+from checkov_nginx_tls.kubernetes.settings import Level, Setting, all_of, unknown
 from checkov_nginx_tls.kubernetes.values import at, is_on, is_templated, mapping, sequence, text
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def egress_settings(names: Iterable[PolicyName], prefix: str, path: str, objects
         else:
             level = _settings_of(found, title, prefix)
             if level:
-                return _unknown(prefix, missing) if missing else level
-    return _unknown(prefix, missing) if missing else {}
+                return unknown(prefix, missing) if missing else level
+    return unknown(prefix, missing) if missing else {}
 
 
 def _policies(objects: Objects) -> References[KubernetesObject]:
@@ -86,19 +86,13 @@ def _settings_of(found: Iterable[KubernetesObject], title: str, prefix: str) -> 
         return {}
     values = set(answers.values())
     if len(values) > 1:
-        return _unknown(prefix, f"there are several {title}, and they differ")
+        return unknown(prefix, f"there are several {title}, and they differ")
     if None in values:
-        return _unknown(prefix, f"a template decides egressMTLS.verifyServer of {title}")
+        return unknown(prefix, f"a template decides egressMTLS.verifyServer of {title}")
     policy = next(iter(answers))
     # Without trusted certificates or a name nothing is accepted: the policy's own rule says so.
-    value = Setting("on" if answers[policy] else "off", title, policy=policy)
-    return {f"{prefix}_{setting}": value for setting in ("verify", "trusted_certificate", "name")}
+    return all_of(prefix, Setting("on" if answers[policy] else "off", title, policy=policy))
 
 
 def _egress(policy: KubernetesObject) -> Mapping[str, Any]:
     return mapping(section(policy, "egressMTLS"))
-
-
-def _unknown(prefix: str, reason: str) -> Level:
-    setting = Setting("", "", reason)
-    return {f"{prefix}_{name}": setting for name in ("verify", "trusted_certificate", "name")}

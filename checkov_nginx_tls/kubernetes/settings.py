@@ -39,6 +39,16 @@ Level = dict[str, Setting]
 """The directives that one level sets, by name."""
 
 
+def all_of(prefix: str, setting: Setting) -> Level:
+    """The level at which one setting decides all directives that start with ``prefix``."""
+    return {f"{prefix}_{name}": setting for name in _WANTED}
+
+
+def unknown(prefix: str, reason: str) -> Level:
+    """The level at which nothing is known of these directives."""
+    return all_of(prefix, Setting("", "", reason))
+
+
 class Judged(Enum):
     """What becomes of an upstream's certificate."""
 
