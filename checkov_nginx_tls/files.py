@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Callable, Final
 
+from checkov_nginx_tls.formats.containers import config_map_texts
+from checkov_nginx_tls.formats.yaml_documents import documents
 from checkov_nginx_tls.patterns import is_pattern, segment_matches
 from checkov_nginx_tls.syntax import ParsedFile, Source, SyntaxProblem, decode, make_source, parse, parse_region
 
@@ -92,6 +94,7 @@ class ScannedFiles:
         self._last_machine: dict[str, dict[str, str]] = {}
         self._hosts: dict[str, Source] = {}
         self._parsed: dict[str, ParsedFile | Problem] = {}
+        self._config_maps: dict[str, dict[str, str]] = {}
         self._kept: dict[str, bool] = {}
         self._inside: dict[str, str | None] = {}
         self._globs: dict[tuple[str, str], list[str] | None] = {}
@@ -143,6 +146,18 @@ class ScannedFiles:
         if loaded is None:
             loaded = self._parsed[name] = self._load(name)
         return loaded
+
+    def read(self, real: str, key: str = "") -> bytes | None:
+        """What the file at a real path holds, or a ConfigMap in it at a key; None where that cannot be read."""
+        try:
+            if not key:
+                return read(real, self._contents)
+            if real not in self._config_maps:
+                self._config_maps[real] = config_map_texts(documents(decode(read(real, self._contents))))
+        except Unreadable:
+            return None
+        text = self._config_maps[real].get(key)
+        return text.encode("utf-8", "surrogateescape") if text is not None else None
 
     def is_loaded(self, name: str) -> bool:
         """Whether ``load`` was asked for what has this path, or this id."""

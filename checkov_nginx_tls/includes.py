@@ -8,12 +8,10 @@ import posixpath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.deployments import UNKNOWN
-from checkov_nginx_tls.files import Problem, Unreadable, read
-from checkov_nginx_tls.formats.containers import config_map_text
+from checkov_nginx_tls.files import Problem
 from checkov_nginx_tls.formats.file_names import TEMPLATE_EXTENSIONS
-from checkov_nginx_tls.formats.yaml_documents import documents
 from checkov_nginx_tls.patterns import is_pattern, path_matches
-from checkov_nginx_tls.syntax import Templated, decode, source_id
+from checkov_nginx_tls.syntax import Templated, source_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,14 +93,7 @@ class IncludeResolver:
 
     def _read(self, real: str, key: str = "") -> TreeFile | None:
         """The file at a real path, or what is embedded in it there."""
-        data: bytes | None
-        try:
-            data = read(real)
-        except Unreadable:
-            return None
-        if key:
-            text = config_map_text(documents(decode(data)), key)
-            data = text.encode("utf-8", "surrogateescape") if text is not None else None
+        data = self._files.read(real, key)
         return TreeFile(self._files.name(real), key, data, real) if data is not None else None
 
     def _load(self, name: str, include: Directive) -> ParsedFile | Problem:

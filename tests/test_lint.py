@@ -197,6 +197,23 @@ def test_the_standard_input_may_be_an_object(
     assert (code, out.split(" ")[0], out.split(" ")[2]) == (1, "new.yaml:8:5:", INGRESS)
 
 
+def test_the_standard_input_may_hold_a_bundle_too(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = f"server {{ listen 80; {' '.join(GOOD.split())} }}".replace("/ca.pem", "ca.pem")
+    manifest = (
+        f"kind: ConfigMap\nmetadata: {{name: web}}\ndata:\n  ca.pem: garbage\n  a.conf: |\n    {conf}\n---\n"
+        "kind: Pod\nspec:\n  containers: [{volumeMounts: [{name: v, mountPath: /etc/nginx}]}]\n"
+        "  volumes: [{name: v, configMap: {name: web}}]\n"
+    )
+    write(tree, {"pod.yaml": manifest.replace("ca.pem: garbage", "ca.crt: none")})
+    give(monkeypatch, manifest)
+
+    code, out, _ = run(capsys, "--stdin-filename", "pod.yaml", "-")
+
+    assert (code, out.split(" ")[2]) == (1, "CKV_NGINX_CUSTOM_12")
+
+
 def test_a_name_for_no_standard_input_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "--stdin-filename", "a.conf", "a.conf")
 
