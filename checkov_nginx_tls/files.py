@@ -232,14 +232,17 @@ class ScannedFiles:
         return self._hosts[path]
 
     def _is_kept(self, real: str, boundary: str) -> bool:
-        if real == boundary:
-            return True
-        kept = self._kept.get(real)
-        if kept is None:
-            directory, name = os.path.split(real)
+        pending = []
+        while real != boundary and real not in self._kept:
+            pending.append(real)
+            real = os.path.dirname(real)
+        kept = self._kept.get(real, True)
+        for path in reversed(pending):
+            directory, name = os.path.split(path)
             names = [name]
-            self._keep(directory, names)
-            kept = self._kept[real] = bool(names) and self._is_kept(directory, boundary)
+            if kept:
+                self._keep(directory, names)
+            kept = self._kept[path] = kept and bool(names)
         return kept
 
 
