@@ -86,7 +86,7 @@ class ScannedFiles:
         self, boundaries: Sequence[str], base: str, keep: Keep = keep_all, contents: Mapping[str, bytes] = NO_CONTENTS
     ) -> None:
         self._base = os.path.realpath(base)
-        self._boundaries = tuple(os.path.realpath(boundary) for boundary in boundaries)
+        self._boundaries = tuple(dict.fromkeys(map(os.path.realpath, boundaries)))
         self._keep = keep
         self._contents = contents
         self._candidates: dict[str, Candidate] = {}
@@ -95,7 +95,7 @@ class ScannedFiles:
         self._hosts: dict[str, Source] = {}
         self._parsed: dict[str, ParsedFile | Problem] = {}
         self._config_maps: dict[str, dict[str, str]] = {}
-        self._kept: dict[str, bool] = {}
+        self._kept: dict[str, dict[str, bool]] = {}
         self._inside: dict[str, str | None] = {}
         self._globs: dict[tuple[str, str], list[str] | None] = {}
 
@@ -126,16 +126,14 @@ class ScannedFiles:
         """The real path of ``path``, or None where that lies outside or is filtered out."""
         if path not in self._inside:
             real = os.path.realpath(path)
-            boundary = self.boundary(real)
-            self._inside[path] = real if boundary is not None and self._is_kept(real, boundary) else None
+            # What one boundary filters out may be inside another that somebody points at.
+            is_kept = any(self._is_kept(real, boundary) for boundary in self._boundaries_around(real))
+            self._inside[path] = real if is_kept else None
         return self._inside[path]
 
     def boundary(self, real: str) -> str | None:
-        """The boundary directory that holds a real path."""
-        for boundary in self._boundaries:
-            if real == boundary or real.startswith(boundary.rstrip(os.sep) + os.sep):
-                return boundary
-        return None
+        """The first boundary directory that holds a real path."""
+        return next(self._boundaries_around(real), None)
 
     def load(self, name: str) -> ParsedFile | Problem:
         """The parsed file at a real path, or the problem that keeps it from being parsed.
@@ -231,18 +229,24 @@ class ScannedFiles:
             self._hosts[path] = make_source(path, self.name(path), decode(candidate.data))
         return self._hosts[path]
 
+    def _boundaries_around(self, real: str) -> Iterator[str]:
+        for boundary in self._boundaries:
+            if real == boundary or real.startswith(boundary.rstrip(os.sep) + os.sep):
+                yield boundary
+
     def _is_kept(self, real: str, boundary: str) -> bool:
+        known = self._kept.setdefault(boundary, {boundary: True})
         pending = []
-        while real != boundary and real not in self._kept:
+        while real not in known:
             pending.append(real)
             real = os.path.dirname(real)
-        kept = self._kept.get(real, True)
+        kept = known[real]
         for path in reversed(pending):
             directory, name = os.path.split(path)
             names = [name]
             if kept:
                 self._keep(directory, names)
-            kept = self._kept[path] = kept and bool(names)
+            kept = known[path] = kept and bool(names)
         return kept
 
 

@@ -339,6 +339,15 @@ def test_it_leaves_out_what_checkov_leaves_out(environment: dict[str, str], monk
     assert ours == theirs
 
 
+def test_a_given_directory_is_read_whatever_is_given_beside_it(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = "events {} http { include tls.conf; server { location / { proxy_pass https://a.example.com; } } }"
+    settings = "proxy_ssl_verify on; proxy_ssl_trusted_certificate /ca.pem; proxy_ssl_server_name on;"
+    write(tree, {"hidden/.h/nginx.conf": conf, "hidden/.h/tls.conf": settings})
+
+    assert run(capsys, "hidden/.h/nginx.conf") == (0, "", "")
+    assert run(capsys, "hidden", "hidden/.h/nginx.conf") == (0, "", "")
+
+
 def test_a_reader_that_goes_away_is_no_error(tree: Path) -> None:
     write(tree, {"a.conf": "\n".join(BAD.replace("/ ", f"/{number} ").strip() for number in range(2000))})
     command = f"{sys.executable} -m checkov_nginx_tls lint | head -n 1"
