@@ -53,7 +53,7 @@ _LEFT_OUT_NAMES: Final = re.compile(
     r"(?i)(?:dockerfile(?:\..*)?|.*\.dockerfile|containerfile|makefile|jenkinsfile|vagrantfile|changelog.*|changes"
     r"|readme.*|license.*|copying|authors|.*[.-]min\..*|.*[.-]lock(?:\..*)?)"
 )
-_STATEMENT: Final = re.compile(rb"(?:[ \t\r\n]|#[^\n]*\n)*[a-z_]+[ \t]+(?:[^\n:;{}]|:(?=\S))*[ \t\r\n]*[;{]")
+_PLAIN_NGINX: Final = re.compile(rb"(?:[ \t\r\n]|#[^\n]*\n)*[a-z_]+[ \t](?:[^\n:;{}]|:(?=\S))*(?:\n[ \t\r\n]*)?[;{]")
 """How a file named like YAML begins that is nginx configuration: with a statement that is no key of a mapping."""
 
 _PROSE: Final = re.compile(r".*\.(?i:txt|text)|[A-Z_-]+")
@@ -172,7 +172,7 @@ class _Found:
 
     def _take(self, path: str, name: str, data: bytes) -> None:
         """Keep what a file holds of nginx configuration."""
-        is_plain = starts_like_nginx(data) or (format_of(name) is Format.YAML and _STATEMENT.match(data) is not None)
+        is_plain = starts_like_nginx(data) or (format_of(name) is Format.YAML and _PLAIN_NGINX.match(data) is not None)
         is_host = may_embed(name) and not is_plain
         if _has_foreign_name(name) and not is_host and not is_plain:
             return

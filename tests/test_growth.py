@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checkov_nginx_tls.analysis import analyse
+from checkov_nginx_tls.discovery import discover
 from checkov_nginx_tls.signatures import shows_connections, shows_includes, shows_main, starts_like_nginx
 from checkov_nginx_tls.suppressions import skips_of
 from checkov_nginx_tls.syntax import SyntaxProblem, parse
@@ -184,6 +185,21 @@ def test_of_signatures(unit: str) -> None:
 
     assert_linear(work, unit, "mgmt include _pass _ssl {}")
     assert_linear(work, unit, "map include _pass {};")
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "around"),
+    [
+        ("a.yaml", " ", "key{}: |\n  location / { proxy_pass https://b; }\n"),
+    ],
+)
+@pytest.mark.benchmark
+def test_of_discovery(name: str, unit: str, around: str) -> None:
+    def work(text: str) -> None:
+        path = f"/nowhere/{name}"
+        discover(None, [path], contents={path: text.encode()})
+
+    assert_linear(work, unit, around)
 
 
 BESIDE_ITS_BUNDLE = """\
