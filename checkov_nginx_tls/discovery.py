@@ -47,9 +47,9 @@ _DATA: Final = frozenset(
     "json jsonc json5 yaml yml toml tf tfvars hcl csv tsv lock map svg ini properties gradle log sarif".split()
 )
 _LEFT_OUT: Final = _DOCUMENTATION | _PROGRAMS | _DATA
-_DOMAINS: Final = frozenset("cc md mm org pl pm ps py rs sh".split())
+_DOMAINS: Final = frozenset("cc md mm org pl pm py rs sh".split())
 """Endings of programs and documents under which site files are named too: www.example.org."""
-_LEFT_OUT_NAMES: Final = re.compile(
+_FOREIGN_NAMES: Final = re.compile(
     r"(?i)(?:dockerfile(?:\..*)?|.*\.dockerfile|containerfile|makefile|jenkinsfile|vagrantfile|changelog.*|changes"
     r"|readme.*|license.*|copying|authors|.*[.-]min\..*|.*[.-]lock(?:\..*)?)"
 )
@@ -200,8 +200,8 @@ class _Found:
 
 
 def is_left_out(name: str) -> bool:
-    """Whether a file need not be opened: it is named like documentation, a program, data or a lock file."""
-    return _extension(name) not in _DOMAINS and _has_foreign_name(name) and not may_embed(name)
+    """Whether a file need not be opened: it is named like documentation, a program or data, and not like a site."""
+    return _extension(name) in _LEFT_OUT - _DOMAINS and not may_embed(name)
 
 
 def is_worth_a_problem(candidate: Candidate) -> bool:
@@ -218,7 +218,7 @@ def _may_be_prose(candidate: Candidate) -> bool:
 
 def _has_foreign_name(name: str) -> bool:
     extension = _extension(name)
-    return extension in _LEFT_OUT or (extension != "conf" and _LEFT_OUT_NAMES.fullmatch(name) is not None)
+    return extension in _LEFT_OUT or (extension != "conf" and _FOREIGN_NAMES.fullmatch(name) is not None)
 
 
 def _extension(name: str) -> str:

@@ -83,6 +83,8 @@ def test_other_formats_are_not_nginx(tmp_path: Path, text: str) -> None:
         "sites-enabled/www.example.org",
         "example.rs",
         "app.example.sh",
+        "changelog.example.com",
+        "license.example.com",
         "readme.io.conf",
         "nginx-lock.conf",
         "a.min.conf",
@@ -91,6 +93,24 @@ def test_other_formats_are_not_nginx(tmp_path: Path, text: str) -> None:
 def test_site_files_may_be_named_like_something_else(tmp_path: Path, name: str) -> None:
     text = "# a site\nserver { location / { proxy_pass https://a.example.com; } }"
     assert len(results(scan(tmp_path, {name: text}), tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "proxy_cache_path /x keys_zone=a:1m;",
+        "limit_req_zone $binary_remote_addr zone=a:1m rate=1r/s;",
+        'log_format a escape=json \'{"b": "$uri"; }\';',
+        "geo $x { default 1; }",
+        "split_clients ${remote_addr}x $y { * a; }",
+        "map $x $y { }",
+        "{% if x %}",
+        "{%- set x = 1 -%}",
+    ],
+)
+def test_site_files_may_begin_with_other_things(tmp_path: Path, head: str) -> None:
+    text = f"{head}\n# a site\nserver {{ location / {{ proxy_pass https://a.example.com; }} }}"
+    assert len(results(scan(tmp_path, {"www.example.org": text}), tmp_path)) == 1
 
 
 @pytest.mark.parametrize(

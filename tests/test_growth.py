@@ -174,6 +174,12 @@ def test_of_a_long_skip(unit: str) -> None:
         "_ssl_<%= ",
         "#\n",
         "map a",
+        "geo $",
+        "a_b '",
+        "a_b c;",
+        'a_b "c";',
+        "{% if ",
+        "{% if a %}",
     ],
 )
 @pytest.mark.benchmark
@@ -185,6 +191,7 @@ def test_of_signatures(unit: str) -> None:
 
     assert_linear(work, unit, "mgmt include _pass _ssl {}")
     assert_linear(work, unit, "map include _pass {};")
+    assert_linear(work, unit)
 
 
 @pytest.mark.parametrize(
