@@ -202,6 +202,8 @@ def test_of_signatures(unit: str) -> None:
 @pytest.mark.parametrize(
     ("name", "unit", "around"),
     [
+        ("a.yaml", " ", "a: [\nb: |\n  location / { proxy_pass https://b; }\nkey{}x"),
+        ("a.yaml", " ", "a: [\nb: |\n  location / { proxy_pass https://b; }\n'key'{}x"),
         ("a.yaml", " ", "key{}: |\n  location / { proxy_pass https://b; }\n"),
     ],
 )
