@@ -49,7 +49,7 @@ _START: Final = re.compile(
 template and directives whose names have an underscore."""
 
 _BLOCK: Final = re.compile(rb"\b(?:server|http|events|stream|upstream[ \t]|map[ \t])[^\n{};]{0,200}\{")
-_SHEBANG: Final = re.compile(rb"#![ \t]*/")
+_SHEBANG: Final = re.compile(rb"#![ \t]*/(?!\S*/nginx\s)")
 _UTF_8_MARK: Final = b"\xef\xbb\xbf"
 _UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _HEAD: Final = 8192
@@ -120,7 +120,7 @@ def is_judged(name: str) -> bool:
 
 
 def is_script(data: bytes) -> bool:
-    """Whether bytes begin like a script for an interpreter."""
+    """Whether bytes begin like a script for an interpreter other than nginx."""
     return _SHEBANG.match(data) is not None
 
 

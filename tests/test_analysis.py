@@ -117,6 +117,7 @@ def test_site_files_may_begin_with_other_things(tmp_path: Path, head: str) -> No
     "text",
     [
         "location / {\rproxy_pass https://a.b;\r}",
+        "#!/usr/sbin/nginx -c\nlocation / { proxy_pass https://a.b; }",
         "#!!! managed by hand !!!\nlocation / { proxy_pass https://a.b; }",
         "location / { proxy_pass https://a.b/" + "x" * 3000 + "; }",
         "location / { proxy_pass\n" + "# note\n" * 600 + "https://a.b; }",
