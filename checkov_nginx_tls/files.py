@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Callable, Final
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024
 """Bytes beyond which a file is left out, and the scan says so."""
+
+MATCH_LIMIT: Final = 50_000
+"""Paths that a pattern may match: more than real ones do, while "*/../" multiplies them each time."""
 
 _TRUE: Final = frozenset({"y", "yes", "t", "true", "on", "1"})
 """Values of variables that Checkov takes for true."""
@@ -54,6 +58,10 @@ class Unreadable(Exception):
 
 class TooLarge(Unreadable):
     """A file is larger than SIZE_LIMIT."""
+
+
+class TooManyMatches(Exception):
+    """A pattern, or its beginning, matches more than MATCH_LIMIT paths."""
 
 
 NO_CONTENTS: Final[Mapping[str, bytes]] = MappingProxyType({})
@@ -176,7 +184,7 @@ class ScannedFiles:
         """Real paths of what a pattern matches, read from ``directory``, in the order in which nginx reads them.
 
         That is the order of the C locale (glob(3)). None where the directory in front of the first wildcard is
-        not in the scanned tree.
+        not in the scanned tree. Raises TooManyMatches.
         """
         key = (directory, pattern)
         if key not in self._globs:
@@ -191,7 +199,11 @@ class ScannedFiles:
             return None
         found = [("", base)]
         for segment in segments[first:]:
-            found = [match for shown, real in found for match in self._matches(shown, real, segment)]
+            directories = ((shown, real) for shown, real in found if os.path.isdir(real))
+            matches = (match for shown, real in directories for match in self._matches(shown, real, segment))
+            found = [*islice(matches, MATCH_LIMIT + 1)]
+            if len(found) > MATCH_LIMIT:
+                raise TooManyMatches(f"more than {MATCH_LIMIT} paths match")
         return [real for _, real in sorted(found, key=lambda match: os.fsencode(match[0]))]
 
     def _matches(self, shown: str, directory: str, segment: str) -> Iterator[tuple[str, str]]:

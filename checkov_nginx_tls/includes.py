@@ -8,7 +8,7 @@ import posixpath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.deployments import UNKNOWN
-from checkov_nginx_tls.files import Problem
+from checkov_nginx_tls.files import Problem, TooManyMatches
 from checkov_nginx_tls.formats.file_names import TEMPLATE_EXTENSIONS
 from checkov_nginx_tls.patterns import is_pattern, path_matches
 from checkov_nginx_tls.syntax import Templated, source_id
@@ -63,12 +63,19 @@ class IncludeResolver:
     def resolve(self, include: Directive) -> list[ParsedFile | Problem] | None:
         """The files that an include directive reads, in nginx's order; None where they are not in the tree.
 
-        A file that cannot be parsed, or a directory, is given as the problem with it.
+        A file that cannot be parsed, or a directory, is given as the problem with it, as is a pattern that matches
+        too much.
         """
         if include not in self._resolved:
-            names = self._find(include)
-            self._resolved[include] = None if names is None else [self._load(name, include) for name in names]
+            self._resolved[include] = self._resolve(include)
         return self._resolved[include]
+
+    def _resolve(self, include: Directive) -> list[ParsedFile | Problem] | None:
+        try:
+            names = self._find(include)
+        except TooManyMatches as error:
+            return [Problem(include.source.path, include.line, f'"{include.args[0]}" is not followed: {error}')]
+        return None if names is None else [self._load(name, include) for name in names]
 
     def read(self, main: Source, argument: str) -> TreeFile | None:
         """The file that a directive names in the configuration that begins with ``main``; None where it is not there.

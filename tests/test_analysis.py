@@ -271,6 +271,20 @@ def test_patterns_are_those_of_glob(tmp_path: Path, pattern: str, matched: str) 
     assert reached - {"nginx.conf"} == ({matched} if matched else set())
 
 
+def test_a_pattern_goes_through_directories_only(tmp_path: Path) -> None:
+    write(tmp_path, {"d/file": "", "d/x/a.inc": ""})
+    scanned = files_module.ScannedFiles([str(tmp_path)], str(tmp_path))
+    assert scanned.glob(str(tmp_path), "d/*/../x/*.inc") == [os.path.realpath(tmp_path / "d/x/a.inc")]
+
+
+def test_a_pattern_that_multiplies_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {f"d{number}/a.conf": "" for number in range(20)})
+    write(tmp_path, {"nginx.conf": f"http {{ include {'*/../' * 9}*.inc; server {{ location / {{ {BAD} }} }} }}"})
+    analysis = analyse(str(tmp_path))
+    assert reasons(analysis) == [f'nginx.conf:1: "{"*/../" * 9}*.inc" is not followed: more than 50000 paths match']
+    assert results(analysis, tmp_path) == ["01 nginx.conf:1 http.server(_:80).location(/).proxy_ssl_verify"]
+
+
 def test_dots_behind_a_link_are_followed_as_the_system_does(tmp_path: Path) -> None:
     write(tmp_path, {"a/c/on.inc": "proxy_ssl_verify off;", "c/off.inc": "proxy_ssl_verify on;", "a/b/x": ""})
     (tmp_path / "l").symlink_to(tmp_path / "a" / "b")
