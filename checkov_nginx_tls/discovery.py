@@ -80,7 +80,7 @@ class Candidate:
     @property
     def content(self) -> bytes:
         """What nginx would read."""
-        return self.data if self.region is None else self.region.text.encode("utf-8", "surrogateescape")
+        return self.data if self.region is None else self.region.content
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,7 @@ class _Found:
         matters = opens_connections or shows_includes(data)
         regions = embedded_regions(path, decode(data)) if matters or is_host or is_script(data) else ()
         for region in regions:
-            content = region.text.encode("utf-8", "surrogateescape")
-            self.candidates.append(Candidate(path, data, shows_connections(content), region))
+            self.candidates.append(Candidate(path, data, shows_connections(region.content), region))
         if matters and not regions and not is_host:
             self.candidates.append(Candidate(path, data, opens_connections))
 
