@@ -94,6 +94,8 @@ def shown(all_said: Iterable[Deployment]) -> list[str]:
         ("COPY nginx/a.conf /etc/nginx", ["/etc/nginx nginx/a.conf", "/etc/nginx/a.conf nginx/a.conf"]),
         ("COPY $D/a.conf /etc/nginx/a.conf", []),
         ("COPY \\\n  # why\n\n  nginx/a.conf \\\n  /etc/nginx/a.conf", ["/etc/nginx/a.conf nginx/a.conf"]),
+        ("COPY nginx/a.conf /etc/nginx/a.conf \\\n", ["/etc/nginx/a.conf nginx/a.conf"]),
+        ("COPY nginx/a.conf /etc/nginx/a.conf \\\n# end\n", ["/etc/nginx/a.conf nginx/a.conf"]),
         ("# escape=`\nCOPY nginx/a.conf `\n /etc/nginx/a.conf", ["/etc/nginx/a.conf nginx/a.conf"]),
         ("RUN <<EOF\nCOPY nginx/a.conf /etc/nginx/a.conf\nEOF\nCOPY nginx /a/nginx", ["/a/nginx nginx"]),
         ("COPY <<EOF /etc/nginx/a.conf\nEOF\nCOPY nginx /a/nginx", ["/a/nginx nginx"]),
