@@ -8,6 +8,7 @@ import posixpath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.deployments import UNKNOWN
+from checkov_nginx_tls.deployments.deployment import around
 from checkov_nginx_tls.files import Problem, TooManyMatches
 from checkov_nginx_tls.formats.file_names import TEMPLATE_EXTENSIONS
 from checkov_nginx_tls.patterns import is_pattern, path_matches
@@ -167,13 +168,8 @@ class NoIncludes(IncludeResolver):
 
 def search_directories(path: str, boundary: str) -> list[str]:
     """Where the includes of a fragment may be relative to: its directory and those around it, up to ``boundary``."""
-    directories = []
-    directory = os.path.dirname(path)
-    while True:
-        directories.append(directory)
-        if directory == boundary or os.path.dirname(directory) == directory:
-            return directories
-        directory = os.path.dirname(directory)
+    directories = [*around(path)]
+    return directories[: directories.index(boundary) + 1] if boundary in directories else directories
 
 
 def _is_template(path: str) -> bool:
