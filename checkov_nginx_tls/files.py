@@ -94,7 +94,7 @@ class ScannedFiles:
         self, boundaries: Sequence[str], base: str, keep: Keep = keep_all, contents: Mapping[str, bytes] = NO_CONTENTS
     ) -> None:
         self._base = os.path.realpath(base)
-        self._boundaries = tuple(dict.fromkeys(map(os.path.realpath, boundaries)))
+        self._boundaries = tuple(sorted({*map(os.path.realpath, boundaries)}, key=len))
         self._keep = keep
         self._contents = contents
         self._candidates: dict[str, Candidate] = {}
@@ -140,7 +140,7 @@ class ScannedFiles:
         return self._inside[path]
 
     def boundary(self, real: str) -> str | None:
-        """The first boundary directory that holds a real path."""
+        """The outermost boundary directory that holds a real path."""
         return next(self._boundaries_around(real), None)
 
     def load(self, name: str) -> ParsedFile | Problem:
