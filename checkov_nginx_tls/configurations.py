@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.deployments import DeployedFiles, Deployment, deployments
+from checkov_nginx_tls.deployments.deployment import around
 from checkov_nginx_tls.discovery import discover, is_worth_a_problem, opens_connections
 from checkov_nginx_tls.files import NO_CONTENTS, Problem, ScannedFiles, keep_all
 from checkov_nginx_tls.includes import IncludeResolver, NoIncludes, search_directories
@@ -147,7 +148,7 @@ def _deployments(found: Discovery) -> tuple[Deployment, ...]:
     """What the files of the scan, and the places of what is embedded in them, say about where files end up."""
     texts = {path: decode(data) for path, data in found.manifests.items()}
     files_by_directory = {os.path.dirname(path): path for path in found.names}
-    directories = {one for path in files_by_directory.values() for one in search_directories(path, os.sep)}
+    directories = {one for path in files_by_directory.values() for one in around(path)}
     names = {*found.names, *directories}
     embedded = (
         Deployment(one.region.deployed, "", one.path, one.region.key, one.path, 1, unit=one.path)

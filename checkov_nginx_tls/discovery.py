@@ -47,13 +47,13 @@ _DATA: Final = frozenset(
     "json jsonc json5 yaml yml toml tf tfvars hcl csv tsv lock map svg ini properties gradle log sarif".split()
 )
 _LEFT_OUT: Final = _DOCUMENTATION | _PROGRAMS | _DATA
-_DOMAINS: Final = frozenset("cc md mm org pl pm ps py rs sh".split())
+_DOMAINS: Final = frozenset("cc md mm org pl pm py rs sh".split())
 """Endings of programs and documents under which site files are named too: www.example.org."""
-_LEFT_OUT_NAMES: Final = re.compile(
+_FOREIGN_NAMES: Final = re.compile(
     r"(?i)(?:dockerfile(?:\..*)?|.*\.dockerfile|containerfile|makefile|jenkinsfile|vagrantfile|changelog.*|changes"
     r"|readme.*|license.*|copying|authors|.*[.-]min\..*|.*[.-]lock(?:\..*)?)"
 )
-_STATEMENT: Final = re.compile(rb"(?:[ \t\r\n]|#[^\n]*\n)*[a-z_]+[ \t]+(?:[^\n:;{}]|:(?=\S))*[ \t\r\n]*[;{]")
+_PLAIN_NGINX: Final = re.compile(rb"(?:[ \t\r\n]|#[^\n]*\n)*[a-z_]+[ \t](?:[^\n:;{}]|:(?=\S))*(?:\n[ \t\r\n]*)?[;{]")
 """How a file named like YAML begins that is nginx configuration: with a statement that is no key of a mapping."""
 
 _PROSE: Final = re.compile(r".*\.(?i:txt|text)|[A-Z_-]+")
@@ -80,7 +80,7 @@ class Candidate:
     @property
     def content(self) -> bytes:
         """What nginx would read."""
-        return self.data if self.region is None else self.region.text.encode("utf-8", "surrogateescape")
+        return self.data if self.region is None else self.region.content
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class _Found:
 
     def _take(self, path: str, name: str, data: bytes) -> None:
         """Keep what a file holds of nginx configuration."""
-        is_plain = starts_like_nginx(data) or (format_of(name) is Format.YAML and _STATEMENT.match(data) is not None)
+        is_plain = starts_like_nginx(data) or (format_of(name) is Format.YAML and _PLAIN_NGINX.match(data) is not None)
         is_host = may_embed(name) and not is_plain
         if _has_foreign_name(name) and not is_host and not is_plain:
             return
@@ -184,8 +184,7 @@ class _Found:
         matters = opens_connections or shows_includes(data)
         regions = embedded_regions(path, decode(data)) if matters or is_host or is_script(data) else ()
         for region in regions:
-            content = region.text.encode("utf-8", "surrogateescape")
-            self.candidates.append(Candidate(path, data, shows_connections(content), region))
+            self.candidates.append(Candidate(path, data, shows_connections(region.content), region))
         if matters and not regions and not is_host:
             self.candidates.append(Candidate(path, data, opens_connections))
 
@@ -200,8 +199,8 @@ class _Found:
 
 
 def is_left_out(name: str) -> bool:
-    """Whether a file need not be opened: it is named like documentation, a program, data or a lock file."""
-    return _extension(name) not in _DOMAINS and _has_foreign_name(name) and not may_embed(name)
+    """Whether a file need not be opened: it is named like documentation, a program or data, and not like a site."""
+    return _extension(name) in _LEFT_OUT - _DOMAINS and not may_embed(name)
 
 
 def is_worth_a_problem(candidate: Candidate) -> bool:
@@ -218,7 +217,7 @@ def _may_be_prose(candidate: Candidate) -> bool:
 
 def _has_foreign_name(name: str) -> bool:
     extension = _extension(name)
-    return extension in _LEFT_OUT or (extension != "conf" and _LEFT_OUT_NAMES.fullmatch(name) is not None)
+    return extension in _LEFT_OUT or (extension != "conf" and _FOREIGN_NAMES.fullmatch(name) is not None)
 
 
 def _extension(name: str) -> str:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Callable, Final
 
+from checkov_nginx_tls.formats.containers import config_map_texts
+from checkov_nginx_tls.formats.yaml_documents import documents
 from checkov_nginx_tls.patterns import is_pattern, segment_matches
 from checkov_nginx_tls.syntax import ParsedFile, Source, SyntaxProblem, decode, make_source, parse, parse_region
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024
 """Bytes beyond which a file is left out, and the scan says so."""
+
+MATCH_LIMIT: Final = 50_000
+"""Paths that a pattern may match: more than real ones do, while "*/../" multiplies them each time."""
 
 _TRUE: Final = frozenset({"y", "yes", "t", "true", "on", "1"})
 """Values of variables that Checkov takes for true."""
@@ -52,6 +58,10 @@ class Unreadable(Exception):
 
 class TooLarge(Unreadable):
     """A file is larger than SIZE_LIMIT."""
+
+
+class TooManyMatches(Exception):
+    """A pattern, or its beginning, matches more than MATCH_LIMIT paths."""
 
 
 NO_CONTENTS: Final[Mapping[str, bytes]] = MappingProxyType({})
@@ -84,7 +94,7 @@ class ScannedFiles:
         self, boundaries: Sequence[str], base: str, keep: Keep = keep_all, contents: Mapping[str, bytes] = NO_CONTENTS
     ) -> None:
         self._base = os.path.realpath(base)
-        self._boundaries = tuple(os.path.realpath(boundary) for boundary in boundaries)
+        self._boundaries = tuple(sorted({*map(os.path.realpath, boundaries)}, key=len))
         self._keep = keep
         self._contents = contents
         self._candidates: dict[str, Candidate] = {}
@@ -92,7 +102,8 @@ class ScannedFiles:
         self._last_machine: dict[str, dict[str, str]] = {}
         self._hosts: dict[str, Source] = {}
         self._parsed: dict[str, ParsedFile | Problem] = {}
-        self._kept: dict[str, bool] = {}
+        self._config_maps: dict[str, dict[str, str]] = {}
+        self._kept: dict[str, dict[str, bool]] = {}
         self._inside: dict[str, str | None] = {}
         self._globs: dict[tuple[str, str], list[str] | None] = {}
 
@@ -123,16 +134,14 @@ class ScannedFiles:
         """The real path of ``path``, or None where that lies outside or is filtered out."""
         if path not in self._inside:
             real = os.path.realpath(path)
-            boundary = self.boundary(real)
-            self._inside[path] = real if boundary is not None and self._is_kept(real, boundary) else None
+            # What one boundary filters out may be inside another that somebody points at.
+            is_kept = any(self._is_kept(real, boundary) for boundary in self._boundaries_around(real))
+            self._inside[path] = real if is_kept else None
         return self._inside[path]
 
     def boundary(self, real: str) -> str | None:
-        """The boundary directory that holds a real path."""
-        for boundary in self._boundaries:
-            if real == boundary or real.startswith(boundary.rstrip(os.sep) + os.sep):
-                return boundary
-        return None
+        """The outermost boundary directory that holds a real path."""
+        return next(self._boundaries_around(real), None)
 
     def load(self, name: str) -> ParsedFile | Problem:
         """The parsed file at a real path, or the problem that keeps it from being parsed.
@@ -143,6 +152,18 @@ class ScannedFiles:
         if loaded is None:
             loaded = self._parsed[name] = self._load(name)
         return loaded
+
+    def read(self, real: str, key: str = "") -> bytes | None:
+        """What the file at a real path holds, or a ConfigMap in it at a key; None where that cannot be read."""
+        try:
+            if not key:
+                return read(real, self._contents)
+            if real not in self._config_maps:
+                self._config_maps[real] = config_map_texts(documents(decode(read(real, self._contents))))
+        except Unreadable:
+            return None
+        text = self._config_maps[real].get(key)
+        return text.encode("utf-8", "surrogateescape") if text is not None else None
 
     def is_loaded(self, name: str) -> bool:
         """Whether ``load`` was asked for what has this path, or this id."""
@@ -163,7 +184,7 @@ class ScannedFiles:
         """Real paths of what a pattern matches, read from ``directory``, in the order in which nginx reads them.
 
         That is the order of the C locale (glob(3)). None where the directory in front of the first wildcard is
-        not in the scanned tree.
+        not in the scanned tree. Raises TooManyMatches.
         """
         key = (directory, pattern)
         if key not in self._globs:
@@ -178,7 +199,11 @@ class ScannedFiles:
             return None
         found = [("", base)]
         for segment in segments[first:]:
-            found = [match for shown, real in found for match in self._matches(shown, real, segment)]
+            directories = ((shown, real) for shown, real in found if os.path.isdir(real))
+            matches = (match for shown, real in directories for match in self._matches(shown, real, segment))
+            found = [*islice(matches, MATCH_LIMIT + 1)]
+            if len(found) > MATCH_LIMIT:
+                raise TooManyMatches(f"more than {MATCH_LIMIT} paths match")
         return [real for _, real in sorted(found, key=lambda match: os.fsencode(match[0]))]
 
     def _matches(self, shown: str, directory: str, segment: str) -> Iterator[tuple[str, str]]:
@@ -216,15 +241,24 @@ class ScannedFiles:
             self._hosts[path] = make_source(path, self.name(path), decode(candidate.data))
         return self._hosts[path]
 
+    def _boundaries_around(self, real: str) -> Iterator[str]:
+        for boundary in self._boundaries:
+            if real == boundary or real.startswith(boundary.rstrip(os.sep) + os.sep):
+                yield boundary
+
     def _is_kept(self, real: str, boundary: str) -> bool:
-        if real == boundary:
-            return True
-        kept = self._kept.get(real)
-        if kept is None:
-            directory, name = os.path.split(real)
+        known = self._kept.setdefault(boundary, {boundary: True})
+        pending = []
+        while real not in known:
+            pending.append(real)
+            real = os.path.dirname(real)
+        kept = known[real]
+        for path in reversed(pending):
+            directory, name = os.path.split(path)
             names = [name]
-            self._keep(directory, names)
-            kept = self._kept[real] = bool(names) and self._is_kept(directory, boundary)
+            if kept:
+                self._keep(directory, names)
+            kept = known[path] = kept and bool(names)
         return kept
 
 

@@ -8,12 +8,11 @@ import posixpath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.deployments import UNKNOWN
-from checkov_nginx_tls.files import Problem, Unreadable, read
-from checkov_nginx_tls.formats.containers import config_map_text
+from checkov_nginx_tls.deployments.deployment import around
+from checkov_nginx_tls.files import Problem, TooManyMatches
 from checkov_nginx_tls.formats.file_names import TEMPLATE_EXTENSIONS
-from checkov_nginx_tls.formats.yaml_documents import documents
 from checkov_nginx_tls.patterns import is_pattern, path_matches
-from checkov_nginx_tls.syntax import Templated, decode, source_id
+from checkov_nginx_tls.syntax import Templated, source_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,12 +64,19 @@ class IncludeResolver:
     def resolve(self, include: Directive) -> list[ParsedFile | Problem] | None:
         """The files that an include directive reads, in nginx's order; None where they are not in the tree.
 
-        A file that cannot be parsed, or a directory, is given as the problem with it.
+        A file that cannot be parsed, or a directory, is given as the problem with it, as is a pattern that matches
+        too much.
         """
         if include not in self._resolved:
-            names = self._find(include)
-            self._resolved[include] = None if names is None else [self._load(name, include) for name in names]
+            self._resolved[include] = self._resolve(include)
         return self._resolved[include]
+
+    def _resolve(self, include: Directive) -> list[ParsedFile | Problem] | None:
+        try:
+            names = self._find(include)
+        except TooManyMatches as error:
+            return [Problem(include.source.path, include.line, f'"{include.args[0]}" is not followed: {error}')]
+        return None if names is None else [self._load(name, include) for name in names]
 
     def read(self, main: Source, argument: str) -> TreeFile | None:
         """The file that a directive names in the configuration that begins with ``main``; None where it is not there.
@@ -95,14 +101,7 @@ class IncludeResolver:
 
     def _read(self, real: str, key: str = "") -> TreeFile | None:
         """The file at a real path, or what is embedded in it there."""
-        data: bytes | None
-        try:
-            data = read(real)
-        except Unreadable:
-            return None
-        if key:
-            text = config_map_text(documents(decode(data)), key)
-            data = text.encode("utf-8", "surrogateescape") if text is not None else None
+        data = self._files.read(real, key)
         return TreeFile(self._files.name(real), key, data, real) if data is not None else None
 
     def _load(self, name: str, include: Directive) -> ParsedFile | Problem:
@@ -169,13 +168,8 @@ class NoIncludes(IncludeResolver):
 
 def search_directories(path: str, boundary: str) -> list[str]:
     """Where the includes of a fragment may be relative to: its directory and those around it, up to ``boundary``."""
-    directories = []
-    directory = os.path.dirname(path)
-    while True:
-        directories.append(directory)
-        if directory == boundary or os.path.dirname(directory) == directory:
-            return directories
-        directory = os.path.dirname(directory)
+    directories = [*around(path)]
+    return directories[: directories.index(boundary) + 1] if boundary in directories else directories
 
 
 def _is_template(path: str) -> bool:

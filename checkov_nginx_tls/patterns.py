@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from functools import lru_cache
 from typing import Final
 
 _MAGIC: Final = frozenset("*?[")
-_RESPELLED: Final = re.compile(r"(?s)\\(.)|\[\^")
+_CLASSES: Final = {
+    "alpha": "A-Za-z",
+    "digit": "0-9",
+    "alnum": "A-Za-z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "xdigit": "A-Fa-f0-9",
+    "space": r" \t-\r",
+    "blank": r" \t",
+    "punct": r"!-/:-@\[-`{-~",
+}
+"""Classes of characters as the C locale has them, in sets of re."""
+
+_CLASS: Final = rf"\[:(?:{'|'.join(_CLASSES)}):\]"
+_TOKEN: Final = re.compile(
+    rf"""(?xs)
+    \\. | (?P<stars> \*+ ) | (?P<any> \? )
+  | \[ (?: (?P<negated> [!^] ) | (?![!^]) )
+    (?P<members> (?: {_CLASS} | \\. | [^\\] ) (?: {_CLASS} | \\. | [^]\\] )* ) \]
+  | .
+    """
+)
+_MEMBER: Final = re.compile(r"(?xs) \[:(?P<name> [a-z]+ ):\] | (?P<low> \\?. ) (?: - (?P<high> \\?. ) )?")
 
 
 def is_pattern(path: str) -> bool:
@@ -32,14 +53,30 @@ def path_matches(pattern: str, path: str) -> bool:
 @lru_cache(maxsize=1024)
 def _compiled(segment: str) -> re.Pattern[str]:
     """What matches a pattern, in time that does not grow with the number of its stars."""
-    try:
-        return re.compile(fnmatch.translate(_RESPELLED.sub(_in_python, segment)))
-    except re.error:  # a range like [z-a] matches nothing
-        return re.compile(r"(?!)")
+    parts = [""]
+    for token in _TOKEN.finditer(segment):
+        if token["stars"]:
+            parts.append("")
+        elif token["members"]:
+            parts[-1] += _one_of(token["members"], negated=bool(token["negated"]))
+        else:
+            parts[-1] += "." if token["any"] else re.escape(token[0][-1])
+    # A star takes as little as it can, and a lookahead never tries again.
+    inner = [f"(?=(?P<g{number}>.*?{part}))(?P=g{number})" for number, part in enumerate(parts[1:-1])]
+    return re.compile("".join([parts[0], *inner, *(f".*{part}" for part in parts[1:][-1:])]) + r"\Z", re.DOTALL)
 
 
-def _in_python(match: re.Match[str]) -> str:
-    """What fnmatch calls a negated set, or a character that is meant literally."""
-    if match[1] is None:
-        return "[!"
-    return f"[{match[1]}]" if is_pattern(match[1]) else match[1]
+def _one_of(members: str, *, negated: bool) -> str:
+    """The characters in brackets as a set of re."""
+    found = ""
+    for member in _MEMBER.finditer(members):
+        low, high = member["low"], member["high"]
+        if member["name"]:
+            found += _CLASSES[member["name"]]
+        elif not high:
+            found += re.escape(low[-1])
+        elif low[-1] <= high[-1]:
+            found += f"{re.escape(low[-1])}-{re.escape(high[-1])}"
+    if not found:  # a range like [z-a]
+        return "." if negated else "(?!)"
+    return f"[{'^' * negated}{found}]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from itertools import accumulate
 from typing import TYPE_CHECKING, Callable, Final, TypeVar
 
 from checkov_nginx_tls.analysis import analysed, no_progress, run_all
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SHARED_FROM: Final = 1 << 20
-"""Bytes in files that stand alone from which on it pays to share them: some tenths of a second of work."""
+"""Bytes of configuration that stands alone from which on it pays to share them: some tenths of a second of work."""
 
 
 def analyse_in_shares(
@@ -43,7 +44,7 @@ def analyse_in_shares(
     """
     with without_collector():
         tree = Tree(root, files, keep, None, contents, base)
-        workers = _workers() if sum(len(one.data) for one in tree.alone) >= SHARED_FROM else 1
+        workers = _workers() if sum(len(one.content) for one in tree.alone) >= SHARED_FROM else 1
         if workers == 1:
             return [use(analysed(tree.all_configurations(), should_run, on_progress, with_passes=with_passes))]
         shares = _shares(tree.alone, workers)
@@ -71,12 +72,10 @@ def _workers() -> int:
 
 def _shares(candidates: Sequence[Candidate], count: int) -> list[list[Candidate]]:
     """So many shares of about the same number of bytes, in order."""
-    total = sum(len(candidate.data) for candidate in candidates)
+    ends = [*accumulate(len(candidate.content) for candidate in candidates)]
     shares: list[list[Candidate]] = [[] for _ in range(count)]
-    seen = 0
-    for candidate in candidates:
-        shares[min(seen * count // max(total, 1), count - 1)].append(candidate)
-        seen += len(candidate.data)
+    for candidate, seen in zip(candidates, [0, *ends]):
+        shares[min(seen * count // max(ends[-1], 1), count - 1)].append(candidate)
     return [share for share in shares if share]
 
 

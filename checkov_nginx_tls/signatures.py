@@ -38,11 +38,18 @@ _DIRECTIVE: Final = re.compile(rf"(?x) {_NAME} | mgmt | acme_issuer | [a-z_]+_by
 _INCLUDE: Final = re.compile(rb"""(?m)(?:^|[;{}])[ \t\r]*["']?include["']?[ \t\r\n]+[^\s=:;]""")
 _MAIN: Final = re.compile(rb"(?m)(?:^|[;{}])[ \t]*(?:http|events|stream)[ \t\r\n]*\{")
 _START: Final = re.compile(
-    rb"(?:[ \t\r\n]|#[^\n]*\n)*"
-    rb"(?:(?:server|http|events|stream|upstream [^\s{};]+)[ \t\r\n]*|map [^{};\n]+(?:\n[ \t\r\n]*)?)\{"
+    rb"""(?x)
+    (?: [ \t\r\n] | \#[^\n]*\n | \{%[-+]?[ \t]*(?:if|set)\b[^%\n]*%\}
+      | [a-z]+_[a-z_]+ [ \t] (?: [^;{}"'] | "[^"]*" | '[^']*' )* ; )*
+    (?: (?: server | http | events | stream | upstream [ ] [^\s{};]+ ) [ \t\r\n]*
+      | (?: map | geo | split_clients ) [ ] (?: [^{};\n$] | \$(?:\{\w+\})? )+ (?: \n[ \t\r\n]* )? ) \{
+    """
 )
+"""How nginx configuration begins, and nothing else: with a block, and in front of it at most comments, tags of a
+template and directives whose names have an underscore."""
+
 _BLOCK: Final = re.compile(rb"\b(?:server|http|events|stream|upstream[ \t]|map[ \t])[^\n{};]{0,200}\{")
-_SHEBANG: Final = re.compile(rb"#![ \t]*/")
+_SHEBANG: Final = re.compile(rb"#![ \t]*/(?!\S*/nginx\s)")
 _UTF_8_MARK: Final = b"\xef\xbb\xbf"
 _UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _HEAD: Final = 8192
@@ -103,7 +110,7 @@ def shows_main(data: bytes) -> bool:
 
 
 def starts_like_nginx(data: bytes) -> bool:
-    """Whether bytes begin with a block of nginx, comments left out."""
+    """Whether bytes begin as nothing but nginx configuration does, with a block soon."""
     return _START.match(data) is not None
 
 
@@ -113,7 +120,7 @@ def is_judged(name: str) -> bool:
 
 
 def is_script(data: bytes) -> bool:
-    """Whether bytes begin like a script for an interpreter."""
+    """Whether bytes begin like a script for an interpreter other than nginx."""
     return _SHEBANG.match(data) is not None
 
 

@@ -83,6 +83,8 @@ def test_other_formats_are_not_nginx(tmp_path: Path, text: str) -> None:
         "sites-enabled/www.example.org",
         "example.rs",
         "app.example.sh",
+        "changelog.example.com",
+        "license.example.com",
         "readme.io.conf",
         "nginx-lock.conf",
         "a.min.conf",
@@ -94,9 +96,28 @@ def test_site_files_may_be_named_like_something_else(tmp_path: Path, name: str) 
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        "proxy_cache_path /x keys_zone=a:1m;",
+        "limit_req_zone $binary_remote_addr zone=a:1m rate=1r/s;",
+        'log_format a escape=json \'{"b": "$uri"; }\';',
+        "geo $x { default 1; }",
+        "split_clients ${remote_addr}x $y { * a; }",
+        "map $x $y { }",
+        "{% if x %}",
+        "{%- set x = 1 -%}",
+    ],
+)
+def test_site_files_may_begin_with_other_things(tmp_path: Path, head: str) -> None:
+    text = f"{head}\n# a site\nserver {{ location / {{ proxy_pass https://a.example.com; }} }}"
+    assert len(results(scan(tmp_path, {"www.example.org": text}), tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "location / {\rproxy_pass https://a.b;\r}",
+        "#!/usr/sbin/nginx -c\nlocation / { proxy_pass https://a.b; }",
         "#!!! managed by hand !!!\nlocation / { proxy_pass https://a.b; }",
         "location / { proxy_pass https://a.b/" + "x" * 3000 + "; }",
         "location / { proxy_pass\n" + "# note\n" * 600 + "https://a.b; }",
@@ -261,6 +282,20 @@ def test_patterns_are_those_of_glob(tmp_path: Path, pattern: str, matched: str) 
     write(tmp_path, {**tree, "nginx.conf": f"http {{ server {{ include {pattern}; }} }}"})
     reached = {Path(path).name for path, _ in analyse(None, [str(tmp_path / "nginx.conf")]).resources()}
     assert reached - {"nginx.conf"} == ({matched} if matched else set())
+
+
+def test_a_pattern_goes_through_directories_only(tmp_path: Path) -> None:
+    write(tmp_path, {"d/file": "", "d/x/a.inc": ""})
+    scanned = files_module.ScannedFiles([str(tmp_path)], str(tmp_path))
+    assert scanned.glob(str(tmp_path), "d/*/../x/*.inc") == [os.path.realpath(tmp_path / "d/x/a.inc")]
+
+
+def test_a_pattern_that_multiplies_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {f"d{number}/a.conf": "" for number in range(20)})
+    write(tmp_path, {"nginx.conf": f"http {{ include {'*/../' * 9}*.inc; server {{ location / {{ {BAD} }} }} }}"})
+    analysis = analyse(str(tmp_path))
+    assert reasons(analysis) == [f'nginx.conf:1: "{"*/../" * 9}*.inc" is not followed: more than 50000 paths match']
+    assert results(analysis, tmp_path) == ["01 nginx.conf:1 http.server(_:80).location(/).proxy_ssl_verify"]
 
 
 def test_dots_behind_a_link_are_followed_as_the_system_does(tmp_path: Path) -> None:

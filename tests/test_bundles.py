@@ -28,7 +28,7 @@ from checkov_nginx_tls.analysis import analyse
 from checkov_nginx_tls.bundles import faults
 from checkov_nginx_tls.certificates import read_bundle
 from checkov_nginx_tls.checks import upstream_bundle_expiring
-from checkov_nginx_tls.formats.containers import config_map_text
+from checkov_nginx_tls.formats.containers import config_map_texts
 from checkov_nginx_tls.formats.yaml_documents import documents
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ class TestConfigMaps:
         ],
     )
     def test_odd_manifests(self, manifest: str) -> None:
-        assert config_map_text(documents(manifest), "ConfigMap/a.data[b.pem]") is None
+        assert config_map_texts(documents(manifest)) == {}
 
 
 # what is judged

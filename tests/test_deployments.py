@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,6 +94,8 @@ def shown(all_said: Iterable[Deployment]) -> list[str]:
         ("COPY nginx/a.conf /etc/nginx", ["/etc/nginx nginx/a.conf", "/etc/nginx/a.conf nginx/a.conf"]),
         ("COPY $D/a.conf /etc/nginx/a.conf", []),
         ("COPY \\\n  # why\n\n  nginx/a.conf \\\n  /etc/nginx/a.conf", ["/etc/nginx/a.conf nginx/a.conf"]),
+        ("COPY nginx/a.conf /etc/nginx/a.conf \\\n", ["/etc/nginx/a.conf nginx/a.conf"]),
+        ("COPY nginx/a.conf /etc/nginx/a.conf \\\n# end\n", ["/etc/nginx/a.conf nginx/a.conf"]),
         ("# escape=`\nCOPY nginx/a.conf `\n /etc/nginx/a.conf", ["/etc/nginx/a.conf nginx/a.conf"]),
         ("RUN <<EOF\nCOPY nginx/a.conf /etc/nginx/a.conf\nEOF\nCOPY nginx /a/nginx", ["/a/nginx nginx"]),
         ("COPY <<EOF /etc/nginx/a.conf\nEOF\nCOPY nginx /a/nginx", ["/a/nginx nginx"]),
@@ -693,6 +696,18 @@ def test_no_text_raises(argument: str, text: str) -> None:
 
 def test_patterns_of_many_stars_match_in_no_time() -> None:
     assert found(tree("n/d/" + "a" * 200), "n/n.conf", "d/" + "*a" * 60 + "b") == []
+
+
+def test_many_deployments_of_unknown_start_are_told_apart_in_no_time() -> None:
+    ends = [f"s{n}/a.conf" for n in range(2_000)]
+    all_said = tuple(Deployment(end, f"/r/{n}/b.conf", "", "", "/r/p", n, "u") for n, end in enumerate(ends))
+    files = DeployedFiles([one.source for one in all_said], lambda: all_said, ROOT)
+    start = time.process_time()
+
+    for n, end in enumerate(ends):
+        assert [match.path for match in files.find(f"/etc/{end}", "/r/n.conf")] == [f"/r/{n}/b.conf"]
+
+    assert time.process_time() - start < 4
 
 
 def test_many_files_of_one_name_are_told_apart_in_no_time() -> None:

@@ -395,9 +395,9 @@ SCRIPTS = [
         ;
         }
         EOF
-        cat <<'A' > /etc/nginx/b.conf; sudo tee -a "/etc/nginx/c.conf" >/dev/null <<-"B"
+        cat <<'A B' > /etc/nginx/b.conf; sudo tee -a "/etc/nginx/c.conf" >/dev/null <<-"B"
         proxy_pass https://$host;
-        A
+        A B
         TABproxy_pass https://\$host;
         TABB
         if true; then cat <<\EOF | tee $UNKNOWN/d.conf; fi

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checkov_nginx_tls.analysis import analyse
+from checkov_nginx_tls.discovery import discover
 from checkov_nginx_tls.signatures import shows_connections, shows_includes, shows_main, starts_like_nginx
 from checkov_nginx_tls.suppressions import skips_of
 from checkov_nginx_tls.syntax import SyntaxProblem, parse
@@ -15,6 +17,7 @@ from checkov_nginx_tls.templates import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def assert_linear(work: Callable[[str], object], unit: str, around: str = "{}") -> None:
@@ -36,6 +39,11 @@ TAGS = [
     "<% ",
     "${",
     "${a.b",
+    "${a-\\",
+    "{{ a \\",
+    "{% a \\",
+    "<% a \\",
+    "%{ if a \\",
     "%{ if ",
     "{% if a %}",
     "{% if a %}b {",
@@ -171,6 +179,12 @@ def test_of_a_long_skip(unit: str) -> None:
         "_ssl_<%= ",
         "#\n",
         "map a",
+        "geo $",
+        "a_b '",
+        "a_b c;",
+        'a_b "c";',
+        "{% if ",
+        "{% if a %}",
     ],
 )
 @pytest.mark.benchmark
@@ -182,3 +196,59 @@ def test_of_signatures(unit: str) -> None:
 
     assert_linear(work, unit, "mgmt include _pass _ssl {}")
     assert_linear(work, unit, "map include _pass {};")
+    assert_linear(work, unit)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "around"),
+    [
+        ("a.yaml", " ", "a: [\nb: |\n  location / { proxy_pass https://b; }\nkey{}x"),
+        ("a.yaml", " ", "a: [\nb: |\n  location / { proxy_pass https://b; }\n'key'{}x"),
+        ("a.yaml", " ", "key{}: |\n  location / { proxy_pass https://b; }\n"),
+    ],
+)
+@pytest.mark.benchmark
+def test_of_discovery(name: str, unit: str, around: str) -> None:
+    def work(text: str) -> None:
+        path = f"/nowhere/{name}"
+        discover(None, [path], contents={path: text.encode()})
+
+    assert_linear(work, unit, around)
+
+
+BESIDE_ITS_BUNDLE = """\
+kind: ConfigMap
+metadata: {name: web#}
+data:
+  nginx.conf: |
+    events {}
+    http { server { location / {
+      proxy_ssl_verify on;
+      proxy_ssl_trusted_certificate ca.pem;
+      proxy_pass https://b#.example.com;
+    } } }
+  ca.pem: none
+---
+kind: Pod
+metadata: {name: web#}
+spec:
+  containers: [{volumeMounts: [{name: v, mountPath: /etc/nginx}]}]
+  volumes: [{name: v, configMap: {name: web#}}]
+---
+"""
+
+
+@pytest.mark.benchmark
+def test_of_manifests_with_bundles(tmp_path: Path) -> None:
+    def seconds(count: int) -> float:
+        directory = tmp_path / str(count)
+        directory.mkdir()
+        text = "".join(BESIDE_ITS_BUNDLE.replace("#", str(number)) for number in range(count))
+        (directory / "all.yaml").write_text(text)
+        start = time.process_time()
+        analysis = analyse(str(directory))
+        assert sum(one.check.id == "CKV_NGINX_CUSTOM_12" for one in analysis.outcomes) == count
+        return time.process_time() - start
+
+    shorter = seconds(100)
+    assert seconds(400) < 8 * shorter + 0.5

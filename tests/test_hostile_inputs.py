@@ -41,6 +41,7 @@ JUDGED: dict[str, tuple[str, bytes]] = {
     "YAML aliases of aliases": ("a.yaml", b'a: &a ["' + OFF.strip().encode() + b'"]\n' + ALIASES),
     "deep YAML": ("a.yaml", DEEP.encode()),
     "a line of ten million characters": ("a.conf", (b"set $a " + b"b" * 990 + b"; ") * 10_000 + OFF.encode()),
+    "an include of a thousand directories": ("a.conf", b"include '" + b"a/" * 1000 + b"x'; " + OFF.encode()),
     "conditions that do not end": ("a.conf", OFF.encode() + b"{% if x %}" * 10_000),
 }
 

@@ -217,6 +217,23 @@ def test_an_annotation_at_which_checkov_ends_is_an_error(tree: Path, capsys: pyt
     assert err.startswith('a.yaml:1:1: error not judged: Checkov ends at the second "=" of the annotation checkov.io/')
 
 
+def test_the_standard_input_may_hold_a_bundle_too(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = f"server {{ listen 80; {' '.join(GOOD.split())} }}".replace("/ca.pem", "ca.pem")
+    manifest = (
+        f"kind: ConfigMap\nmetadata: {{name: web}}\ndata:\n  ca.pem: garbage\n  a.conf: |\n    {conf}\n---\n"
+        "kind: Pod\nspec:\n  containers: [{volumeMounts: [{name: v, mountPath: /etc/nginx}]}]\n"
+        "  volumes: [{name: v, configMap: {name: web}}]\n"
+    )
+    write(tree, {"pod.yaml": manifest.replace("ca.pem: garbage", "ca.crt: none")})
+    give(monkeypatch, manifest)
+
+    code, out, _ = run(capsys, "--stdin-filename", "pod.yaml", "-")
+
+    assert (code, out.split(" ")[2]) == (1, "CKV_NGINX_CUSTOM_12")
+
+
 def test_a_name_for_no_standard_input_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "--stdin-filename", "a.conf", "a.conf")
 
@@ -347,6 +364,15 @@ def test_it_leaves_out_what_checkov_leaves_out(environment: dict[str, str], monk
     filter_ignored_paths("/x", theirs, None)
 
     assert ours == theirs
+
+
+def test_a_given_directory_is_read_whatever_is_given_beside_it(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = "events {} http { include tls.conf; server { location / { proxy_pass https://a.example.com; } } }"
+    settings = "proxy_ssl_verify on; proxy_ssl_trusted_certificate /ca.pem; proxy_ssl_server_name on;"
+    write(tree, {"hidden/.h/nginx.conf": conf, "hidden/.h/tls.conf": settings})
+
+    assert run(capsys, "hidden/.h/nginx.conf") == (0, "", "")
+    assert run(capsys, "hidden", "hidden/.h/nginx.conf") == (0, "", "")
 
 
 def test_a_reader_that_goes_away_is_no_error(tree: Path) -> None:

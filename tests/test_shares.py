@@ -96,6 +96,14 @@ def test_few_files_are_not_shared(tree: Path, monkeypatch: pytest.MonkeyPatch) -
     assert analyse_in_shares(str(tree), [], lambda _analysis: os.getpid()) == [os.getpid()]
 
 
+def test_what_stands_around_configuration_is_no_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config_map = "kind: ConfigMap\ndata:\n  a.conf: proxy_pass https://b.example.com;\n  c: {}\n---\n"
+    (tmp_path / "all.yaml").write_text(config_map.format("x" * 30_000) * 10)
+    monkeypatch.setattr(parallel_runner, "type", "fork")
+    monkeypatch.setattr(parallel_runner, "workers_number", 3)
+    assert analyse_in_shares(str(tmp_path), [], lambda _analysis: os.getpid()) == [os.getpid()]
+
+
 def _waits_for_the_dead() -> bool:
     return "child_conn.close()" not in inspect.getsource(type(parallel_runner)._run_function_multiprocess_fork)
 

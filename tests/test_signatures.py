@@ -63,6 +63,19 @@ def test_other_text_shows_none(text: str) -> None:
     assert not shows_connections(text.encode())
 
 
+@pytest.mark.parametrize(
+    ("line", "is_nginx"),
+    [
+        ("#!/usr/sbin/nginx -c", True),
+        ("#! /usr/local/nginx/sbin/nginx", True),
+        ("#!/opt/nginx/bin/lua", False),
+        ("#!/bin/sh /etc/rc.d/nginx", False),
+    ],
+)
+def test_nginx_may_be_the_interpreter(line: str, *, is_nginx: bool) -> None:
+    assert shows_connections(f"{line}\nproxy_pass b;".encode()) is is_nginx
+
+
 def test_what_follows_a_name_must_end_soon() -> None:
     assert shows_connections(b"proxy_pass " + b"a" * 20_000 + b";")
     assert not shows_connections(b"proxy_pass " + b"a" * 20_002 + b";")

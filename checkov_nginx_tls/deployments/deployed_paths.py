@@ -96,8 +96,8 @@ class DeployedPaths:
                 yield from self._matched(deployment, 0, wanted)
         for deployment in self._below.get(wanted[:fixed], ())[:_CANDIDATE_LIMIT] if fixed < len(wanted) else ():
             yield from self._matched(deployment, 0, wanted)
-        for deployment in self._of_unknown_start[:_CANDIDATE_LIMIT]:
-            for start in range(fixed):
+        for start in range(fixed):
+            for deployment in self._of_unknown_start.get(wanted[start], ())[:_CANDIDATE_LIMIT]:
                 yield from self._matched(deployment, start, wanted)
 
     def _matched(self, deployment: Deployment, start: int, wanted: tuple[str, ...]) -> Iterator[Hit]:
@@ -138,8 +138,9 @@ class DeployedPaths:
         )
 
     @cached_property
-    def _of_unknown_start(self) -> list[Deployment]:
-        return [one for one in self._deployments if not one.deployed.startswith("/")]
+    def _of_unknown_start(self) -> dict[str, list[Deployment]]:
+        """Deployments of which only the end of the path is known, by its first segment."""
+        return grouped((split(one.deployed)[0], one) for one in self._deployments if not one.deployed.startswith("/"))
 
 
 def fixed_segments(segments: Sequence[str]) -> int:

@@ -52,18 +52,18 @@ def from_dockerfile(path: str, text: str, contexts: Iterable[str], exists: Exist
 def _instructions(text: str) -> Iterator[tuple[int, str, str]]:
     """The instructions of a Dockerfile: line (from 1), name in capitals, and the rest."""
     escape = "`" if _BACKTICK_ESCAPES.match(text) else "\\"
-    parts: list[str] = []
-    first = 0
-    lines = without_bodies(text, heredocs(text)).split("\n")
-    for number, line in enumerate(map(str.strip, lines), 1):
+    found: list[tuple[int, list[str]]] = []
+    is_continued = False
+    for number, line in enumerate(map(str.strip, without_bodies(text, heredocs(text)).split("\n")), 1):
         if not line or line.startswith("#"):
             continue
-        first = first if parts else number
-        parts.append(line.removesuffix(escape))
-        if not line.endswith(escape) or number == len(lines):
-            name, _, rest = " ".join(parts).replace("\t", " ").partition(" ")
-            parts = []
-            yield first, name.upper(), rest.strip()
+        if not is_continued:
+            found.append((number, []))
+        found[-1][1].append(line.removesuffix(escape))
+        is_continued = line.endswith(escape)
+    for number, parts in found:
+        name, _, rest = " ".join(parts).replace("\t", " ").partition(" ")
+        yield number, name.upper(), rest.strip()
 
 
 def _assign(variables: dict[str, str], rest: str) -> None:

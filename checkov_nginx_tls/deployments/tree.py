@@ -135,7 +135,6 @@ class Places:
 
     def __init__(self, paths: Iterable[str], end: Sequence[str]) -> None:
         self._name: Final = end[-1]
-        self.directories: Final = len({os.path.dirname(path) for path in paths})
         self._by_start: dict[str, list[str]] = {}
         self._inside: dict[str, list[str]] = {}
         for path in sorted(paths, key=self._rank):

@@ -44,6 +44,11 @@ class Region:
         """What nginx would read."""
         return self.overlay.replace(FILLER, "")
 
+    @property
+    def content(self) -> bytes:
+        """What nginx would read, in bytes."""
+        return self.text.encode("utf-8", "surrogateescape")
+
 
 class OpaqueValues:
     """Hands out opaque characters for the expressions of a host text: one for each distinct expression."""

@@ -33,10 +33,14 @@ def texts(node: Node) -> Iterator[Text]:
             yield Text(name or "", step(place, name or ""), content)
 
 
-def config_map_text(roots: Iterable[Node], key: str) -> str | None:
-    """What a ConfigMap holds at the key of a place (see ``Text``), None where there is none."""
-    config_maps = (node for node in collections(roots) if node.text("kind") == "ConfigMap")
-    return next((text.content.value for node in config_maps for text in texts(node) if text.key == key), None)
+def config_map_texts(roots: Iterable[Node]) -> dict[str, str]:
+    """What ConfigMaps hold, by the keys of the places (see ``Text``); of several with one key, the first."""
+    found: dict[str, str] = {}
+    for node in collections(roots):
+        if node.text("kind") == "ConfigMap":
+            for text in texts(node):
+                found.setdefault(text.key, text.content.value)
+    return found
 
 
 class Mount(NamedTuple):

@@ -35,7 +35,7 @@ _OPERATOR: Final = re.compile(
     (?: (?P<quote>["'])(?P<quoted>[^"']+)(?P=quote) | (?P<backslash>\\?)(?P<word>[^\s;&|<>()"'`$\\]+) )
     """
 )
-_WORD: Final = re.compile(r"""<<-?[ \t]*["'\\]?([^\s;&|<>()"'`$\\]+|(?<=["'])[^"'\n]+)""")
+_WORD: Final = re.compile(r"""<<-?[ \t]*(?:["']([^"'\n]+)|\\?([^\s;&|<>()"'`$\\]+))""")
 _LOGICAL_LINE: Final = re.compile(r"[ \t]*\#[^\n]*\n?|[^\\\n]*(?:\\(?:\r?\n|.|\Z)[^\\\n]*)*\n?")
 _CONTINUED: Final = re.compile(r"\\\r?\n")
 
@@ -44,7 +44,7 @@ class Terminators:
     """Finds the lines that end here-documents; ``stripped`` gives a line as it is compared with their words."""
 
     def __init__(self, text: str, stripped: Callable[[str], str]) -> None:
-        words = set(_WORD.findall(text))
+        words = {quoted or plain for quoted, plain in _WORD.findall(text)}
         self._spans: dict[str, list[tuple[int, int]]] = {}
         start = 0
         for line in text.split("\n"):

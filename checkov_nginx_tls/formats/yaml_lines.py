@@ -13,7 +13,7 @@ from checkov_nginx_tls.formats.yaml_nodes import DEPTH, Node
 
 _STEP: Final = re.compile(
     r"""(?x)
-    (?: - | (?P<key> "[^"]*" | '[^']*' | [^\s"'\#:] (?: [^:] | :(?=\S) )* ) [ \t]* : ) (?:[ \t]+|\Z)
+    (?: - | (?P<key> (?: "[^"]*" | '[^']*' ) [ \t]* | [^\s"'\#:] (?: [^:] | :(?=\S) )* ) : ) (?:[ \t]+|\Z)
     """
 )
 _BLOCK: Final = re.compile(r"(?:[&!]\S*[ \t]+)*(?P<style>[|>])[-+0-9]{0,2}[ \t]*(?:[ \t]#.*)?")

@@ -73,11 +73,11 @@ _END: Final = {
 
 _STRING: Final = r""" "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | `[^`]*` """
 _INSIDE: Final = {
-    "curly": re.compile(rf"(?x) {_STRING} | \\. | \{{\{{ | [{{}}]"),
-    "jinja": re.compile(rf"(?x) {_STRING} | \\. | \{{% | %\}}"),
-    "erb": re.compile(rf"(?x) {_STRING} | \\. | <% | %>"),
-    "directive": re.compile(rf"(?x) {_STRING} | \\. | %\{{ | [{{}}]"),
-    "interpolation": re.compile(rf"(?x) {_STRING} | \\. | \$\{{ | [{{}}]"),
+    "curly": re.compile(rf"(?x) {_STRING} | \\(?: \{{\{{ | . ) | \{{\{{ | [{{}}]"),
+    "jinja": re.compile(rf"(?x) {_STRING} | \\(?: \{{% | . ) | \{{% | %\}}"),
+    "erb": re.compile(rf"(?x) {_STRING} | \\(?: <% | . ) | <% | %>"),
+    "directive": re.compile(rf"(?x) {_STRING} | \\(?: %\{{ | . ) | %\{{ | [{{}}]"),
+    "interpolation": re.compile(rf"(?x) {_STRING} | \\(?: \$\{{ | . ) | \$\{{ | [{{}}]"),
 }
 _TABLE: Final = re.compile(rf"(?x)\s* (?: (?:{_STRING}|[\w.]+) \s* (?: [,}}] | =(?!=) ) | \[ | \Z )")
 """How a table of Lua inside another begins, which looks like a value's tag."""
