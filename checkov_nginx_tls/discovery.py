@@ -49,6 +49,7 @@ _DATA: Final = frozenset(
 _LEFT_OUT: Final = _DOCUMENTATION | _PROGRAMS | _DATA
 _DOMAINS: Final = frozenset("cc md mm org pl pm py rs sh".split())
 """Endings of programs and documents under which site files are named too: www.example.org."""
+_NOT_OPENED: Final = _LEFT_OUT - _DOMAINS
 _FOREIGN_NAMES: Final = re.compile(
     r"(?i)(?:dockerfile(?:\..*)?|.*\.dockerfile|containerfile|makefile|jenkinsfile|vagrantfile|changelog.*|changes"
     r"|readme.*|license.*|copying|authors|.*[.-]min\..*|.*[.-]lock(?:\..*)?)"
@@ -200,7 +201,7 @@ class _Found:
 
 def is_left_out(name: str) -> bool:
     """Whether a file need not be opened: it is named like documentation, a program or data, and not like a site."""
-    return _extension(name) in _LEFT_OUT - _DOMAINS and not may_embed(name)
+    return _extension(name) in _NOT_OPENED and not may_embed(name)
 
 
 def is_worth_a_problem(candidate: Candidate) -> bool:
