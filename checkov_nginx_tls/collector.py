@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MANY_OBJECTS: Final = 500_000
+_MANY_OBJECTS: Final = 50_000
 """New objects that the collector is spared. What is left of them waits for its next full run."""
 
 
