@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Final, NamedTuple, Union
 
 from checkov_nginx_tls.model import ancestors
@@ -40,6 +41,18 @@ CLIENT_VALUE: Final[Value] = (Unfixed.CLIENT,)
 
 _EXPANSION_LIMIT: Final = 256
 """Possible values beyond which a text counts as unknown."""
+
+_LENGTH_LIMIT: Final = 1 << 14
+"""Characters beyond which a text with variables counts as unknown: much longer than any URL that nginx takes."""
+
+_DEPTH_LIMIT: Final = 100
+"""Variables in variables beyond which nginx sees a cycle in maps (``ngx_http_variable_depth``)."""
+
+_STEP_LIMIT: Final = 2048
+"""Variables and their values that are looked at for one text, beyond which further ones count as unknown.
+
+Without it, ``set $b $a$a; set $c $b$b;`` and so on would take twice as long with every line.
+"""
 
 _VARIABLE: Final = re.compile(r"(\$is_args\$args\b)|\$(?:\{([A-Za-z0-9_]+)\}|([1-9]|[A-Za-z0-9_]+))")
 """``ngx_http_script_compile``: behind a digit other than 0 a name ends, unless braces hold it."""
@@ -93,6 +106,7 @@ class Variables:
     """The variables of one configuration."""
 
     def __init__(self, configuration: Configuration) -> None:
+        self._steps = 0
         self._maps: dict[tuple[str, str], tuple[list[str], bool]] = {}
         self._captures: dict[str, bool] = {}
         self._set: set[tuple[str, str]] = set()
@@ -121,6 +135,7 @@ class Variables:
 
     def expand(self, text: str, block: Block) -> frozenset[Value]:
         """Every value that a text with variables can have when a request is in ``block``."""
+        self._steps = 0
         return self._expand(text, block, frozenset())
 
     def _expand(self, text: str, block: Block, active: frozenset[str]) -> frozenset[Value]:
@@ -135,10 +150,9 @@ class Variables:
                 choices.append(_ARGUMENTS if match[1] else self._values(match[2] or match[3], block, active))
                 position = match.end()
             choices.append(frozenset({(part[position:],)}))
-        count = 1
-        for choice in choices:
-            count *= len(choice)
-        if count > _EXPANSION_LIMIT:
+        if len(choices) > 1 and (
+            prod(map(len, choices)) > _EXPANSION_LIMIT or sum(map(_longest, choices)) > _LENGTH_LIMIT
+        ):
             return frozenset({UNKNOWN_VALUE})
         return frozenset(_join(part for value in combination for part in value) for combination in product(*choices))
 
@@ -151,7 +165,7 @@ class Variables:
     def _values(self, name: str, block: Block, active: frozenset[str]) -> frozenset[Value]:
         from_environment = name.isupper()  # no variable of nginx's is; envsubst's are
         name = name.lower()
-        if name in active:
+        if name in active or len(active) > _DEPTH_LIMIT or self._steps > _STEP_LIMIT:
             return frozenset({UNKNOWN_VALUE})
         active |= {name}
         family = block.type.partition(".")[0]
@@ -165,6 +179,7 @@ class Variables:
             complete = False
         if len(texts) > _EXPANSION_LIMIT:
             texts, complete = [], False
+        self._steps += 1 + len(texts)
         if texts or not complete:
             values = frozenset(value for text in texts for value in self._expand(text, block, active))
             return values if complete else values | {UNKNOWN_VALUE}
@@ -215,6 +230,11 @@ def _join(parts: Iterable[str | Unfixed]) -> Value:
         elif part != "":
             joined.append(part)
     return tuple(joined)
+
+
+def _longest(choice: frozenset[Value]) -> int:
+    """The characters of the longest of these values."""
+    return max((sum(len(part) for part in value if isinstance(part, str)) for value in choice), default=0)
 
 
 def _results(kind: str, block: Block) -> tuple[list[str], bool]:

@@ -173,6 +173,30 @@ def test_maps_and_their_like_are_resolved(block: str, expected: Transport, tmp_p
     assert connection.transport is expected
 
 
+def map_of(name: str, *results: str) -> str:
+    return f"map $host ${name} {{ {' '.join(f'k{number} {result};' for number, result in enumerate(results))} }}"
+
+
+ENDLESS = {
+    "a chain of sets": "set $v0 a;" + "".join(f"set $v{one + 1} $v{one};" for one in range(1000)),
+    "a chain of maps": [map_of(f"v{one + 1}", f"$v{one}") for one in range(1000)],
+    "twice as many values": [map_of(f"v{one + 1}", f"$v{one}", f"x$v{one}") for one in range(1000)],
+    "twice as long": "set $v0 a;" + "".join(f"set $v{one + 1} $v{one}$v{one};" for one in range(1000)),
+    "much longer": f"set $v999 {'a' * 3000}; set $v1000 {'$v999' * 6};",
+    "each in each": [map_of(f"v{one}", *(f"$v{other}" for other in range(50))) for one in [*range(50), 1000]],
+}
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_variables_in_variables_have_an_end(case: str, tmp_path: Path) -> None:
+    lines = ENDLESS[case]
+    http, server = ("", lines) if isinstance(lines, str) else ("\n".join(lines), "")
+    text = f"http {{ {http} server {{ {server} location / {{ proxy_pass https://$v1000; }} }} }}"
+    (connection,) = connections_of(text, tmp_path)
+    assert connection.transport is TLS
+    assert any(U in target.host for target in connection.targets)
+
+
 def test_names_come_from_the_name_or_the_host(tmp_path: Path) -> None:
     text = LOCATION.format(server="", location="set $h b.c; proxy_ssl_name NAME; proxy_pass https://$h:1;")
 
