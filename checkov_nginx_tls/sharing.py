@@ -6,22 +6,29 @@ nginx hands a kept connection to the next request by the peer's address alone, u
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov_nginx_tls.model import always_holds
 from checkov_nginx_tls.modules import GRPC, HTTP_PROXY
 from checkov_nginx_tls.syntax import Templated
-from checkov_nginx_tls.targets import Transport, may_be
+from checkov_nginx_tls.targets import ManyNames, Transport
 from checkov_nginx_tls.upstreams import Flag, flag
 from checkov_nginx_tls.variables import constant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from collections.abc import Set as AbstractSet
 
     from checkov_nginx_tls.model import Placed
+    from checkov_nginx_tls.modules import Module
+    from checkov_nginx_tls.targets import Target
     from checkov_nginx_tls.upstreams import Connection, Group
     from checkov_nginx_tls.variables import Value
+
+_Peer = tuple[str, str]
+"""A family, and a group's name or a host with its port, as nginx compares them."""
+
+_Peers = frozenset[_Peer]
 
 KEEPING_MODULES: Final = (HTTP_PROXY, GRPC)
 """Modules that leave connections in a group's pool (``u->keepalive``). What the request says of ``Connection`` does
@@ -35,26 +42,60 @@ class Verification(NamedTuple):
     names: frozenset[Value]
 
 
+class Way(NamedTuple):
+    """How nginx opens connections, as far as it matters to those who are handed them later.
+
+    ``names`` are in lower case, None for the name of the group; without verification there are neither these nor a
+    bundle. ``changes_together`` says that name and target depend on the request, so that each target may always be
+    used with one name.
+    """
+
+    module: Module
+    is_verified: bool
+    bundle: str
+    names: frozenset[Value] | None
+    changes_together: bool
+
+    def verification(self, group: Group) -> Verification | None:
+        """What nginx verifies on connections to the group, None for nothing: a name in the target is the group's."""
+        if not self.is_verified:
+            return None
+        return Verification(self.bundle, self.names if self.names is not None else frozenset({(group.name,)}))
+
+
+@dataclass(frozen=True, eq=False)
+class Users:
+    """Connections to the same upstream groups that nginx opens in one way."""
+
+    way: Way
+    connections: list[Connection]
+
+
 def speaking_tls(connections: Sequence[Connection]) -> list[Connection]:
     """Those that serve requests, perhaps over TLS: the ones that can share anything."""
     return [one for one in connections if one.handles and one.transport is not Transport.PLAINTEXT]
 
 
-def users_of_groups(speaking: Iterable[Connection]) -> dict[Group, list[Connection]]:
-    """The connections that may reach each group."""
-    users: dict[Group, list[Connection]] = {}
+def users_of_groups(speaking: Iterable[Connection]) -> dict[Group, list[Users]]:
+    """The connections that may reach each group. Groups have lists in common, which would be long and many."""
+    alike: dict[tuple[tuple[Group, ...], Way], Users] = {}
     for connection in speaking:
-        for group in connection.groups:
-            users.setdefault(group, []).append(connection)
+        way = way_of(connection)
+        alike.setdefault((connection.groups, way), Users(way, [])).connections.append(connection)
+    users: dict[Group, list[Users]] = {}
+    for (groups, _way), some in alike.items():
+        for group in groups:
+            users.setdefault(group, []).append(some)
     return users
 
 
-def verification_of(connection: Connection, group: Group) -> Verification | None:
-    """What nginx verifies on connections to the group, None for nothing: a name in the target is the group's."""
+def way_of(connection: Connection) -> Way:
+    """How nginx opens a connection that may speak TLS."""
+    changes = changes_together(connection)
     if connection.verification is not Flag.ON:
-        return None
-    names = connection.names if connection.fixed_name is not None else {(group.name,)}
-    return Verification(connection.bundle, frozenset(map(in_one_case, names)))
+        return Way(connection.module, is_verified=False, bundle="", names=None, changes_together=changes)
+    names = frozenset(map(in_one_case, connection.names)) if connection.fixed_name is not None else None
+    return Way(connection.module, is_verified=True, bundle=connection.bundle, names=names, changes_together=changes)
 
 
 def in_one_case(name: Value) -> Value:
@@ -110,44 +151,87 @@ def sets_in_ifs(connection: Connection) -> bool:
     return any(inner.type == "http.if" and inner.own("set") for inner in connection.block.scope.blocks)
 
 
-def resumers(connections: Sequence[Connection]) -> dict[tuple[str, str], list[Connection]]:
-    """The verified connections that may resume one another's TLS sessions, by family and peer, in order.
+class Session(NamedTuple):
+    """The TLS session that nginx keeps of a peer: a group's name, or a host with its port.
 
-    A peer is a group's name, or a host with its port, as nginx compares them.
+    ``bundle`` is that with which the first connection to the peer is verified; ``is_mixed`` says that another one,
+    which may resume the session, is verified with another bundle.
     """
-    literal = _literal_peers(connections) if any("$" in one.target for one in connections) else set()
-    peers: dict[tuple[str, str], list[Connection]] = {}
+
+    peer: str
+    bundle: str
+    is_mixed: bool
+
+
+class Sessions(NamedTuple):
+    """The sessions that a connection may resume, in the order of their peers, and the bundles of all of them."""
+
+    sessions: tuple[Session, ...]
+    bundles: frozenset[str]
+
+
+def resumable_sessions(connections: Sequence[Connection]) -> dict[Connection, Sessions]:
+    """The TLS sessions of one another that verified connections may resume.
+
+    Connections with the same targets have one ``Sessions`` in common.
+    """
+    resuming: dict[_Peers, list[Connection]] = {}
+    peers_of = _SessionPeers(connections)
     for connection in speaking_tls(connections):
         opens = connection.is_verified and connection.names != {()}  # an empty name is refused every time
         if opens and flag(connection.setting("session_reuse")) is not Flag.OFF:
-            for peer in _session_peers(connection, literal):
-                peers.setdefault(peer, []).append(connection)
-    return peers
+            resuming.setdefault(peers_of(connection), []).append(connection)
+    first: dict[_Peer, str] = {}
+    mixed: set[_Peer] = set()
+    for peers, some in resuming.items():
+        bundles = {one.bundle for one in some}
+        for peer in peers:
+            if bundles != {first.setdefault(peer, some[0].bundle)}:
+                mixed.add(peer)
+    found: dict[Connection, Sessions] = {}
+    for peers, some in resuming.items():
+        kept = tuple(Session(peer[1], first[peer], peer in mixed) for peer in sorted(peers))
+        found.update(dict.fromkeys(some, Sessions(kept, frozenset(one.bundle for one in kept))))
+    return found
 
 
-def _session_peers(connection: Connection, literal: AbstractSet[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The peers whose sessions a connection may use, those among them that a client can choose."""
-    hosts = connection.tls_hosts
-    fixed = _peers(connection, hosts)
-    if "$" not in connection.target:
-        return fixed
-    chosen = {
-        peer for peer in literal if peer[0] == connection.module.family and any(may_be(host, peer[1]) for host in hosts)
-    }
-    return chosen | (fixed & literal)
+class _SessionPeers:
+    """The peers whose sessions connections may use, those among them that a client can choose."""
+
+    def __init__(self, connections: Sequence[Connection]) -> None:
+        self._literal: dict[str, ManyNames] = {}
+        literal = _literal_peers(connections) if any("$" in one.target for one in connections) else set()
+        for family in {family for family, _ in literal}:
+            self._literal[family] = ManyNames(name for one, name in literal if one == family)
+        self._known: dict[tuple[Module, tuple[Target, ...], bool], _Peers] = {}
+
+    def __call__(self, connection: Connection) -> _Peers:
+        key = (connection.module, connection.targets, "$" in connection.target)
+        if key not in self._known:
+            self._known[key] = frozenset(self._of(connection))
+        return self._known[key]
+
+    def _of(self, connection: Connection) -> Iterable[_Peer]:
+        fixed = _peers_of(connection, connection.tls_hosts)
+        if "$" not in connection.target:
+            return fixed
+        family = connection.module.family
+        literal = self._literal.get(family, ManyNames(()))
+        chosen = {(family, name) for host in connection.tls_hosts for name in literal.that_may_be(host)}
+        return chosen | {peer for peer in fixed if peer[1] in literal}
 
 
-def _literal_peers(connections: Sequence[Connection]) -> set[tuple[str, str]]:
+def _literal_peers(connections: Sequence[Connection]) -> set[_Peer]:
     """Those that nginx keeps sessions for: groups, and hosts written literally anywhere (``ngx_http_upstream_add``).
 
     A host from a variable that is one of them is that one; another lives no longer than its request.
     """
     groups = {(one.module.family, group.name) for one in connections for group in one.groups}
-    hosts = (_peers(one, [target.host for target in one.targets]) for one in connections if "$" not in one.target)
+    hosts = (_peers_of(one, [target.host for target in one.targets]) for one in connections if "$" not in one.target)
     return groups.union(*hosts)
 
 
-def _peers(connection: Connection, hosts: Iterable[Value]) -> set[tuple[str, str]]:
+def _peers_of(connection: Connection, hosts: Iterable[Value]) -> set[_Peer]:
     """Hosts with their ports, or names of groups, as nginx compares them, each with its family."""
     module = connection.module
     default_port = ":443" if module.tls_scheme == "https://" else ""

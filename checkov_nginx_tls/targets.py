@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from checkov_nginx_tls.variables import Unfixed, constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.variables import Value
@@ -90,6 +92,39 @@ def may_be(host: Value, text: str) -> bool:
         open_before = not isinstance(part, str)
     last = host[-1]
     return not isinstance(last, str) or (text.endswith(last.lower()) and len(text) - len(last) >= position)
+
+
+class ManyNames:
+    """Lower-cased names among which those are found that a client can choose; most need no look."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+        self._forward = sorted(self._names)
+        self._backward = sorted(name[::-1] for name in self._names)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def that_may_be(self, host: Value) -> list[str]:
+        """The names that ``may_be`` finds a host to be able to equal."""
+        text = constant(host)
+        if text is not None:
+            return [text.lower()] if text.lower() in self._names else []
+        forward, backward = _fixed(host[0]), _fixed(host[-1])[::-1]
+        if len(forward) >= len(backward):
+            possible = _starting(self._forward, forward)
+        else:
+            possible = [name[::-1] for name in _starting(self._backward, backward)]
+        return [name for name in possible if may_be(host, name)]
+
+
+def _fixed(part: str | Unfixed) -> str:
+    return part.lower() if isinstance(part, str) else ""
+
+
+def _starting(names: Sequence[str], beginning: str) -> list[str]:
+    """Those of the sorted names that begin so."""
+    return [*takewhile(lambda name: name.startswith(beginning), islice(names, bisect_left(names, beginning), None))]
 
 
 def is_loopback(address: str) -> bool:

@@ -12,11 +12,11 @@ from checkov_nginx_tls.modules import HANDLERS, HTTP_PROXY, MODULES, PASS_DIRECT
 from checkov_nginx_tls.rewrites import is_named, rewrite_levels, surely_run
 from checkov_nginx_tls.syntax import Templated
 from checkov_nginx_tls.targets import (
+    ManyNames,
     Target,
     Transport,
     is_address,
     is_loopback,
-    may_be,
     name_in,
     targets,
     transport_of,
@@ -255,6 +255,7 @@ class _Finder:
         self.groups: dict[tuple[str, str], list[Group]] = {}
         for family, group in _groups_of(configuration):
             self.groups.setdefault((family, group.name), []).append(group)
+        self.names: dict[str, ManyNames] = {}
         self.literal: dict[tuple[Module, str], _Reached] = {}
         self.known: dict[tuple[Module, tuple[Target, ...]], _Reached] = {}
 
@@ -314,9 +315,14 @@ class _Finder:
         """The groups that these hosts name, or that a client can name in them, by name."""
         names = {text.lower() for text in map(constant, hosts) if text is not None}
         if any(Unfixed.CLIENT in host for host in hosts):
-            names.update(name for _family, name in self.groups if any(may_be(host, name) for host in hosts))
+            names.update(name for host in hosts for name in self.names_of_groups(family).that_may_be(host))
         for name in sorted(names):
             yield from self.groups.get((family, name), ())
+
+    def names_of_groups(self, family: str) -> ManyNames:
+        if family not in self.names:
+            self.names[family] = ManyNames(name for one, name in self.groups if one == family)
+        return self.names[family]
 
     def fixed_names(self, fixed: Placed, module: Module, block: Block, given: tuple[Case, ...]) -> frozenset[Value]:
         """``*_ssl_name`` without its port (``ngx_http_upstream_ssl_name``).

@@ -16,20 +16,21 @@ from checkov_nginx_tls.sharing import (
     in_one_case,
     is_certainly_kept,
     keepalive_of,
-    resumers,
+    resumable_sessions,
     sets_in_ifs,
     speaking_tls,
     users_of_groups,
-    verification_of,
 )
 from checkov_nginx_tls.targets import Transport
 from checkov_nginx_tls.variables import constant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from checkov_nginx_tls.model import Configuration
     from checkov_nginx_tls.modules import Module
+    from checkov_nginx_tls.sharing import Users, Verification
     from checkov_nginx_tls.upstreams import Connection, Group
 
 
@@ -158,31 +159,41 @@ def _keys(module: Module) -> tuple[str, ...]:
 
 
 def _shared_connections(relevant: Sequence[Connection]) -> Iterator[Judgement]:
+    order = {connection: number for number, connection in enumerate(relevant)}
     for group, sharing in users_of_groups(relevant).items():
         keepalive = keepalive_of(group)
-        if keepalive.placed is not None and keepalive.is_shared and any(one.is_verified for one in sharing):
-            differing = list(_differing(group, sharing))
-            steady = [one for one in sharing if not changes_together(one)]
-            certain = set(differing if len(steady) == len(sharing) else _differing(group, steady))
-            for connection in differing:
+        if keepalive.placed is not None and keepalive.is_shared and any(users.way.is_verified for users in sharing):
+            steady = [users for users in sharing if not users.way.changes_together]
+            certain = {one for users in _differing(group, steady) for one in users.connections}
+            differing = [one for users in _differing(group, sharing) for one in users.connections]
+            for connection in sorted(differing, key=order.__getitem__):
                 is_certain = connection in certain and is_certainly_kept(group, connection)
                 result = CheckResult.FAILED if is_certain else CheckResult.UNKNOWN
                 yield Judgement(result, keepalive.placed, connection, _keys(connection.module))
 
 
-def _differing(group: Group, sharing: Sequence[Connection]) -> Iterator[Connection]:
+def _differing(group: Group, sharing: Sequence[Users]) -> list[Users]:
     """Verified connections that may be handed one that was opened under other conditions, and those that open it."""
-    conditions = {one: verification_of(one, group) for one in sharing}
-    keepers = [one for one in sharing if one.module in KEEPING_MODULES]
-    verified = [one for one in sharing if one.is_verified]
+    conditions = {users: users.way.verification(group) for users in sharing}
+    keepers = [users for users in sharing if users.way.module in KEEPING_MODULES]
+    verified = [users for users in sharing if users.way.is_verified]
     # grpc can only use what grpc keeps: "no connection data found for keepalive http2 connection".
-    kept = {conditions[one] for one in keepers}
-    kept_by_grpc = {conditions[one] for one in keepers if one.module is GRPC}
-    wanted = {conditions[one] for one in verified}
-    wanted_by_others = {conditions[one] for one in verified if one.module is not GRPC}
-    concerned = {one for one in verified if (kept_by_grpc if one.module is GRPC else kept) - {conditions[one]}}
-    concerned |= {one for one in keepers if (wanted if one.module is GRPC else wanted_by_others) - {conditions[one]}}
-    yield from (one for one in sharing if one in concerned)
+    kept = {conditions[users] for users in keepers}
+    kept_by_grpc = {conditions[users] for users in keepers if users.way.module is GRPC}
+    wanted = {conditions[users] for users in verified}
+    wanted_by_others = {conditions[users] for users in verified if users.way.module is not GRPC}
+
+    def is_concerned(users: Users) -> bool:
+        is_grpc, own = users.way.module is GRPC, conditions[users]
+        handed = users.way.is_verified and _has_another(kept_by_grpc if is_grpc else kept, own)
+        opens = users.way.module in KEEPING_MODULES and _has_another(wanted if is_grpc else wanted_by_others, own)
+        return handed or opens
+
+    return [users for users in sharing if is_concerned(users)]
+
+
+def _has_another(conditions: AbstractSet[Verification | None], own: Verification | None) -> bool:
+    return len(conditions) > 1 or (bool(conditions) and own not in conditions)
 
 
 def _changing_names(relevant: Sequence[Connection]) -> Iterator[Judgement]:
@@ -193,8 +204,10 @@ def _changing_names(relevant: Sequence[Connection]) -> Iterator[Judgement]:
             continue
         names = {in_one_case(name) for name in connection.names}
         constants = all(constant(name) is not None for name in names)
+        if len(names) < 2 or not constants:
+            continue
         keeping = [group for group in connection.groups if keepalive_of(group).keeps]
-        if len(names) > 1 and constants and keeping:
+        if keeping:
             one_pool = any(keepalive_of(group).is_shared for group in keeping) or not sets_in_ifs(connection)
             kept = any(is_certainly_kept(group, connection) for group in keeping)
             certain = connection.transport is Transport.TLS and one_pool and kept and not changes_together(connection)
@@ -203,8 +216,6 @@ def _changing_names(relevant: Sequence[Connection]) -> Iterator[Judgement]:
 
 
 def _shared_sessions(connections: Sequence[Connection]) -> Iterator[Judgement]:
-    for sharing in resumers(connections).values():
-        first = sharing[0].bundle
-        for connection in sharing:
-            if connection.bundle != first:
-                yield Judgement(CheckResult.FAILED, connection.placed, connection, _keys(connection.module))
+    for connection, resumable in resumable_sessions(connections).items():
+        if resumable.bundles - {connection.bundle}:
+            yield Judgement(CheckResult.FAILED, connection.placed, connection, _keys(connection.module))
