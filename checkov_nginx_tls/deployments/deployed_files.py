@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Final, NamedTuple
 
 from checkov_nginx_tls.deployments.deployed_paths import DeployedPaths, Hit, fixed_segments
 from checkov_nginx_tls.deployments.deployment import Deployment, around, known_end
-from checkov_nginx_tls.deployments.tree import ALTERNATIVES, Tree, distance, on_one_line
+from checkov_nginx_tls.deployments.tree import ALTERNATIVES, Tree, distance
 from checkov_nginx_tls.patterns import is_pattern
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ class DeployedFiles:
         # Links in sites-enabled are made on the machine.
         available = tuple(re.sub(r"-enabled$", "-available", segment) for segment in wanted)
         for segments in dict.fromkeys([wanted, available]):
-            hits = self._deployed.find(segments, absolute, includer, key)
-            found = self._choose([hit for hit in hits if self._is_related(hit, includer)], includer)
+            found = self._choose(self._deployed.find(segments, absolute, includer, key), includer)
             if not found and any(map(is_pattern, segments)):
                 found = self._find_in_similar_directory(segments, includer)
             elif not found:
@@ -76,15 +75,6 @@ class DeployedFiles:
             if found:
                 return found
         return []
-
-    def _is_related(self, hit: Hit, includer: str) -> bool:
-        """Whether what puts a file on a machine may well put the including file there too."""
-        directory = os.path.dirname(includer)
-        return (
-            hit.deployment.unit in self._deployed.units(includer)
-            or on_one_line(os.path.dirname(hit.path), directory)
-            or on_one_line(os.path.dirname(hit.deployment.path), directory)
-        )
 
     def _choose(self, hits: list[Hit], includer: str) -> list[Match]:
         """One file for each path: those of the machine that fits the including file best."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Callable, Final, NamedTuple
+from typing import TYPE_CHECKING, Callable, Final, NamedTuple, TypeVar
 
 from checkov_nginx_tls.deployments.deployment import around, split
-from checkov_nginx_tls.deployments.tree import grouped
+from checkov_nginx_tls.deployments.tree import grouped, on_one_line
 from checkov_nginx_tls.patterns import is_pattern, segment_matches
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from checkov_nginx_tls.deployments.deployment import Deployment
     from checkov_nginx_tls.deployments.tree import Tree
+
+K = TypeVar("K")
 
 _PREFIXES: Final = ("/etc/nginx", "/usr/local/nginx/conf", "/usr/local/openresty/nginx/conf", "/opt/bitnami/nginx/conf")
 """Where relative includes start, as nginx is commonly built."""
@@ -26,6 +28,8 @@ _RENDERED: Final = ("etc", "nginx", "conf.d")
 
 _CANDIDATE_LIMIT: Final = 1000
 _PLACE_LIMIT: Final = 8
+_FEW: Final = 8
+"""Candidates that are faster looked at than looked up."""
 
 
 class Hit(NamedTuple):
@@ -37,6 +41,52 @@ class Hit(NamedTuple):
     deployment: Deployment
 
 
+class _Candidates:
+    """Deployments that concern one path, by what may relate them to an including file."""
+
+    def __init__(self, deployments: Sequence[Deployment], tree: Tree) -> None:
+        self._deployments = deployments
+        self._tree = tree
+
+    def related_to(self, directory: str, units: Iterable[str]) -> list[Deployment]:
+        """The first of those that may put a file of the directory, with these units, on the same machine too.
+
+        They belong to one of the units, or they, or the files that they deploy, are in the directory, around it or in
+        it.
+        """
+        if len(self._deployments) <= _FEW:
+            return [*self._deployments]
+        numbers = {number for unit in units for number in self._of_unit.get(unit, ())}
+        numbers.update(number for place in (directory, *around(directory)) for number in self._at.get(place, ()))
+        numbers.update(self._inside.get(directory, ()))
+        return [self._deployments[number] for number in sorted(numbers)[:_CANDIDATE_LIMIT]]
+
+    @cached_property
+    def _of_unit(self) -> dict[str, list[int]]:
+        return grouped((one.unit, number) for number, one in enumerate(self._deployments))
+
+    @cached_property
+    def _places(self) -> list[tuple[str, int]]:
+        """The directories of the deployments, and of what they deploy, with their numbers."""
+        return [
+            (place, number)
+            for number, one in enumerate(self._deployments)
+            for place in (os.path.dirname(one.path), self._directory_of(one))
+        ]
+
+    def _directory_of(self, deployment: Deployment) -> str:
+        is_directory = deployment.source in self._tree.directories
+        return deployment.source if is_directory else os.path.dirname(deployment.source or deployment.document)
+
+    @cached_property
+    def _at(self) -> dict[str, list[int]]:
+        return grouped(self._places)
+
+    @cached_property
+    def _inside(self) -> dict[str, list[int]]:
+        return grouped((above, number) for place, number in self._places for above in around(place))
+
+
 class DeployedPaths:
     """Finds what deployments put at paths of the target machine, and on which machines files of the tree end up.
 
@@ -46,18 +96,23 @@ class DeployedPaths:
     def __init__(self, deployments: Callable[[], tuple[Deployment, ...]], tree: Tree) -> None:
         self._tell_deployments = deployments
         self._tree = tree
-        self._hits: dict[tuple[str, ...], list[Hit]] = {}
+        self._hits: dict[tuple[tuple[str, ...], str, frozenset[str]], list[Hit]] = {}
         self._units: dict[str, frozenset[str]] = {}
 
     def find(self, wanted: tuple[str, ...], absolute: bool, includer: str, key: str) -> list[Hit]:
-        """What is put where the segments of an include's argument lead, from the first start that leads anywhere."""
+        """What is put where the segments of an include's argument lead, from the first start that leads anywhere.
+
+        Only what may well be put on a machine together with the including file.
+        """
+        directory, units = os.path.dirname(includer), self.units(includer)
         for start in ((),) if absolute else self._starts_of_relative(includer):
-            path = (*start, *wanted)
-            if path not in self._hits:
-                self._hits[path] = [*self._put_at(path), *self._rendered_at(path)]
-            hits = [hit for hit in self._hits[path] if (hit.path, hit.key) != (includer, key)]
-            if hits:
-                return hits
+            asked = (*start, *wanted), directory, units
+            if asked not in self._hits:
+                hits = (*self._put_at(*asked), *self._rendered_at(*asked))
+                self._hits[asked] = [hit for hit in hits if _is_related(hit, directory, units)]
+            others = [hit for hit in self._hits[asked] if (hit.path, hit.key) != (includer, key)]
+            if others:
+                return others
         return []
 
     def units(self, path: str) -> frozenset[str]:
@@ -82,22 +137,20 @@ class DeployedPaths:
                 if not deployment.only or segment_matches(deployment.only, path[len(source) + 1 :]):
                     yield deployment
 
-    def _rendered_at(self, wanted: tuple[str, ...]) -> Iterator[Hit]:
+    def _rendered_at(self, wanted: tuple[str, ...], directory: str, units: frozenset[str]) -> Iterator[Hit]:
         """What the official image makes of templates that are put beside the path."""
         if wanted[: len(_RENDERED)] == _RENDERED:
-            for hit in self._put_at((*_TEMPLATES, *wanted[len(_RENDERED) :])):
+            for hit in self._put_at((*_TEMPLATES, *wanted[len(_RENDERED) :]), directory, units):
                 yield hit._replace(shown=hit.shown.replace("templates", "conf.d", 1))
 
-    def _put_at(self, wanted: tuple[str, ...]) -> Iterator[Hit]:
-        """What deployments put at a path, or where a pattern matches."""
+    def _put_at(self, wanted: tuple[str, ...], directory: str, units: frozenset[str]) -> Iterator[Hit]:
+        """What deployments put at a path, or where a pattern matches; see ``find`` for which of them."""
         fixed = fixed_segments(wanted)
-        for end in range(fixed + 1):
-            for deployment in self._by_path.get(wanted[:end], ())[:_CANDIDATE_LIMIT]:
-                yield from self._matched(deployment, 0, wanted)
-        for deployment in self._below.get(wanted[:fixed], ())[:_CANDIDATE_LIMIT] if fixed < len(wanted) else ():
-            yield from self._matched(deployment, 0, wanted)
-        for start in range(fixed):
-            for deployment in self._of_unknown_start.get(wanted[start], ())[:_CANDIDATE_LIMIT]:
+        concerned = [(0, self._by_path.get(wanted[:end])) for end in range(fixed + 1)]
+        concerned.append((0, self._below.get(wanted[:fixed]) if fixed < len(wanted) else None))
+        concerned.extend((start, self._of_unknown_start.get(wanted[start])) for start in range(fixed))
+        for start, candidates in concerned:
+            for deployment in candidates.related_to(directory, units) if candidates is not None else ():
                 yield from self._matched(deployment, start, wanted)
 
     def _matched(self, deployment: Deployment, start: int, wanted: tuple[str, ...]) -> Iterator[Hit]:
@@ -126,21 +179,32 @@ class DeployedPaths:
     def _by_source(self) -> dict[str, list[Deployment]]:
         return grouped((deployment.source or deployment.document, deployment) for deployment in self._deployments)
 
-    @cached_property
-    def _by_path(self) -> dict[tuple[str, ...], list[Deployment]]:
-        return grouped((split(one.deployed), one) for one in self._deployments if one.deployed.startswith("/"))
+    def _candidates(self, deployments: Iterable[tuple[K, Deployment]]) -> dict[K, _Candidates]:
+        return {key: _Candidates(some, self._tree) for key, some in grouped(deployments).items()}
 
     @cached_property
-    def _below(self) -> dict[tuple[str, ...], list[Deployment]]:
+    def _by_path(self) -> dict[tuple[str, ...], _Candidates]:
+        return self._candidates((split(one.deployed), one) for one in self._deployments if one.deployed.startswith("/"))
+
+    @cached_property
+    def _below(self) -> dict[tuple[str, ...], _Candidates]:
         """Deployments by the directories around their paths."""
-        return grouped(
-            (path[:end], one) for path, same in self._by_path.items() for one in same for end in range(len(path))
-        )
+        paths = ((split(one.deployed), one) for one in self._deployments if one.deployed.startswith("/"))
+        return self._candidates((path[:end], one) for path, one in paths for end in range(len(path)))
 
     @cached_property
-    def _of_unknown_start(self) -> dict[str, list[Deployment]]:
+    def _of_unknown_start(self) -> dict[str, _Candidates]:
         """Deployments of which only the end of the path is known, by its first segment."""
-        return grouped((split(one.deployed)[0], one) for one in self._deployments if not one.deployed.startswith("/"))
+        return self._candidates((split(one.deployed)[0], one) for one in self._deployments if one.deployed[:1] != "/")
+
+
+def _is_related(hit: Hit, directory: str, units: frozenset[str]) -> bool:
+    """Whether what puts a file on a machine may well put a file of the directory, with these units, there too."""
+    return (
+        hit.deployment.unit in units
+        or on_one_line(os.path.dirname(hit.path), directory)
+        or on_one_line(os.path.dirname(hit.deployment.path), directory)
+    )
 
 
 def fixed_segments(segments: Sequence[str]) -> int:
