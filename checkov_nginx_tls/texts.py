@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Callable, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+T = TypeVar("T")
 
 # Bytes that are not UTF-8 (decoded as lone surrogates) and control characters other than the tabulator.
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -28,11 +30,11 @@ def printable_lines(text: str) -> str:
     return _UNPRINTABLE_IN_LINES.sub(_escaped, text.replace("\r\n", "\n"))
 
 
-def listed(texts: Sequence[str], most: int = 3, separator: str = ", ") -> str:
-    """The first of some texts and how many more there are: ``a, b, c and 2 more``, or ``a; b; c; and 2 more``."""
-    shown = separator.join(texts[:most])
+def listed(things: Sequence[T], most: int = 3, separator: str = ", ", show: Callable[[T], str] = str) -> str:
+    """The first of some things, and how many more there are: ``a, b, c and 2 more``, or ``a; b; c; and 2 more``."""
+    shown = separator.join(map(show, things[:most]))
     behind = " " if separator == ", " else separator
-    return f"{shown}{behind}and {len(texts) - most} more" if len(texts) > most else shown
+    return f"{shown}{behind}and {len(things) - most} more" if len(things) > most else shown
 
 
 def _escaped(match: re.Match[str]) -> str:

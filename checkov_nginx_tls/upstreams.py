@@ -53,6 +53,11 @@ class Group:
     members: tuple[str, ...]
     conditions: tuple[Case, ...]
 
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """The members' hosts in lower case."""
+        return frozenset(member.partition(":")[0].lower() for member in self.members)
+
 
 @dataclass(frozen=True, eq=False)
 class Connection:
@@ -114,7 +119,8 @@ class Connection:
 
     def groups_named(self, name: str) -> list[Group]:
         """The groups of a name in any case, of which one is rendered."""
-        return [group for group in self.groups if group.name == name.lower()]
+        lowered = name.lower()
+        return [group for group in self.groups if group.name == lowered]
 
     @property
     def stays_on_this_machine(self) -> bool:
@@ -176,8 +182,8 @@ def matches_nothing(connection: Connection, name: str) -> bool:
         return True
     if connection.fixed_name is not None or "." in name:
         return False
-    members = [member for group in connection.groups_named(name) for member in group.members]
-    return bool(members) and all(member.partition(":")[0].lower() != name.lower() for member in members)
+    hosts = [group.hosts for group in connection.groups_named(name)]
+    return any(hosts) and not any(name.lower() in some for some in hosts)
 
 
 def is_named_by_address(connection: Connection) -> bool:

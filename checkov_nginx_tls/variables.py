@@ -97,7 +97,8 @@ _SETTINGS: Final = {
 _IN_MAP: Final = "~"
 """Stands among the names of variables being expanded, where ``$1`` is of the map's regular expression."""
 
-_SERVERS: Final = frozenset({"http.server", "stream.server"})
+_HTTP_SERVER: Final = frozenset({"http.server"})
+_SERVERS: Final = _HTTP_SERVER | {"stream.server"}
 _ROOTED: Final = re.compile(r"/|https?://|\$scheme|\$(?:document_|request_)?uri", re.IGNORECASE)
 _INTERNAL_REDIRECTS: Final = frozenset({"rewrite", "error_page", "try_files", "auth_request", "mirror", "index"})
 
@@ -112,6 +113,7 @@ class Variables:
         self._set: set[tuple[str, str]] = set()
         self._rewrites = _Rewrites()
         self._tls_addresses = _tls_addresses(configuration)
+        self._schemes_of: dict[Block | None, frozenset[Value]] = {}
         self._assigned_by_others, self._by_scripts_out_of_sight = _assigned_by_others(configuration)
         for block in configuration.blocks_with.get("set", ()):
             lines = (placed.directive.args for placed in block.own("set"))
@@ -184,7 +186,7 @@ class Variables:
             values = frozenset(value for text in texts for value in self._expand(text, block, active))
             return values if complete else values | {UNKNOWN_VALUE}
         if name == "scheme" and not from_environment:
-            return _schemes(block, self._tls_addresses)
+            return self._schemes(block)
         if name == "request_uri" or (name in ("uri", "document_uri") and self._rewrites.starts_with_slash(block)):
             return frozenset({_PATH})
         of_location = name.isdigit() and _IN_MAP not in active
@@ -192,6 +194,12 @@ class Variables:
             return frozenset({_PATH, ()})
         value = self._builtin(name)
         return frozenset({(Unfixed.DEPLOYMENT,) if from_environment and value == UNKNOWN_VALUE else value})
+
+    def _schemes(self, block: Block) -> frozenset[Value]:
+        server = _server_of(block, _HTTP_SERVER)
+        if server not in self._schemes_of:
+            self._schemes_of[server] = _schemes(server, self._tls_addresses)
+        return self._schemes_of[server]
 
     def _builtin(self, name: str) -> Value:
         if name.isdigit() or name in self._captures or name in _CLIENT or name.startswith(_CLIENT_PREFIXES):
@@ -371,7 +379,7 @@ class _Rewrites:
 
     def starts_with_slash(self, block: Block) -> bool:
         """Whether ``$uri`` does: a rewrite may leave a path without one, which then is part of the host before it."""
-        server = _server_of(block, frozenset({"http.server"}))
+        server = _server_of(block, _HTTP_SERVER)
         levels = rewrite_levels(block)
         if server is not None:
             return not self._server(server).rewrites_to_no_slash(levels)
@@ -476,9 +484,8 @@ def _address(listen: Sequence[str]) -> str:
     return f"{'*' if host == '0.0.0.0' else host}:{port}"  # noqa: S104  # what it is written for
 
 
-def _schemes(block: Block, tls_addresses: frozenset[str]) -> frozenset[Value]:
-    """``$scheme``: what the listeners of the server speak, both where they are not in sight."""
-    server = next((one for one in ancestors(block) if one.type == "http.server"), None)
+def _schemes(server: Block | None, tls_addresses: frozenset[str]) -> frozenset[Value]:
+    """``$scheme``: what the listeners of a server speak, both where they are not in sight."""
     both: frozenset[Value] = frozenset({("http",), ("https",)})
     if server is None:
         return both

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.model import Configuration, Placed
     from checkov_nginx_tls.modules import Module
     from checkov_nginx_tls.rule import Rule
-    from checkov_nginx_tls.syntax import Source
+    from checkov_nginx_tls.syntax import Directive, Source
     from checkov_nginx_tls.upstreams import Connection
 
 
@@ -167,9 +167,8 @@ def unseen_connections(missing: Sequence[Placed]) -> str:
 
 
 def _includes(missing: Iterable[Placed]) -> str:
-    names: dict[str, None] = {}
-    for placed in missing:
-        directive = placed.directive
-        name = directive.args[0] if directive.name == "include" else directive.name
-        names.setdefault(f'"{name}" ({directive.place})')
-    return listed(list(names))
+    return listed([*dict.fromkeys(placed.directive for placed in missing)], show=_include)
+
+
+def _include(directive: Directive) -> str:
+    return f'"{directive.args[0] if directive.name == "include" else directive.name}" ({directive.place})'
