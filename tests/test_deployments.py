@@ -717,3 +717,28 @@ def test_many_files_of_one_name_are_told_apart_in_no_time() -> None:
     for n in range(3_000):
         for argument in ("/etc/nginx/proxy.conf", f"/etc/{n}/nginx/p*.conf", f"/x/{n}/proxy.conf"):
             assert files.find(argument, f"/r/{n}/nginx/nginx.conf")[0].path == f"/r/{n}/nginx/proxy.conf"
+
+
+def test_however_many_deployments_there_are_each_file_gets_what_belongs_to_it() -> None:
+    """Of an application's own Dockerfile, of one around it, of one in it, and of its unit; not of its neighbours."""
+    neighbours = [("/etc/nginx", f"/r/{n}/conf", "", "", f"/r/{n}/Dockerfile", 1, f"u{n}") for n in range(1_500)]
+    others = [
+        ("/etc/nginx", "/r/around", "", "", "/r/Dockerfile", 1, "root"),
+        ("/etc/nginx", "/r/in", "", "", "/r/7/docker/in/Dockerfile", 1, "in"),
+        ("/etc/nginx", "/r/far/files", "", "", "/r/far/playbook.yml", 1, "u8"),
+    ]
+    all_said = tuple(Deployment(*one) for one in [*neighbours, *others])
+    names = [f"{one.source}/{one.source.rpartition('/')[0][3:]}.conf" for one in all_said]
+    files = DeployedFiles(
+        [*names, "/r/around/r.conf", "/r/in/in.conf", "/r/far/files/far.conf"], lambda: all_said, "/r"
+    )
+
+    def found_by(includer: str, argument: str) -> list[str]:
+        return [match.path for match in files.find(argument, includer)]
+
+    for n in (0, 7, 1_499):
+        assert found_by(f"/r/{n}/nginx.conf", f"/etc/nginx/{n}.conf") == [f"/r/{n}/conf/{n}.conf"]
+        assert found_by(f"/r/{n}/nginx.conf", "/etc/nginx/r.conf") == ["/r/around/r.conf"]
+    assert found_by("/r/7/docker/nginx.conf", "/etc/nginx/in.conf") == ["/r/in/in.conf"]
+    assert found_by("/r/8/conf/nginx.conf", "/etc/nginx/far.conf") == ["/r/far/files/far.conf"]
+    assert found_by("/r/7/nginx.conf", "/etc/nginx/8.conf") == []
