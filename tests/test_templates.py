@@ -59,6 +59,8 @@ PLAIN = [
     "rewrite ^/a /%E4%B8%AD%20and%20more break;",
     'log_format x escape=json \'{"a":"$b","c":{"d":"$e"}}\';',
     "server {# the first one\n listen 80;\n # location / {\n #}\n}",
+    "listen 80; # location / {#\n #}\n",
+    "#;{#\n #};\n",
     "proxy_pass https://$host${request_uri};",
     "set $a $${x.y};",
     "set $a %%{ if x };",

@@ -236,10 +236,11 @@ class _Finder:
         return known
 
     def _is_block(self, start: int, end: int) -> bool:
-        """Whether ``{#`` and a later ``#}`` are rather a block of nginx that begins with a comment."""
-        before = self._text[max(0, start - 200) : start].rpartition("\n")[2].strip()
-        may_open = before[-1:] not in ("", ";", "{", "}")
-        return may_open and not self._is_jinja and self._text.find("\n", start, end) >= 0
+        """Whether ``{#`` and a later ``#}`` are rather a block of nginx that begins with a comment, or in comments."""
+        if self._is_jinja or self._text.find("\n", start, end) < 0:
+            return False
+        before = self._text[max(0, start - _LINE) : start].rpartition("\n")[2]
+        return before.strip()[-1:] not in ("", ";", "{", "}") or _COMMENTED.search(before) is not None
 
     def _end_of_tag(self, family: str, position: int) -> int | None:
         """The end of the tag whose content begins at a position; strings in it may hold what else would end it."""
