@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from checkov_nginx_tls.syntax import ParsedFile
 
 
-_INCLUDE: Final = b"include"
+_INCLUDE: Final = "include"
 """What stands in a file that includes others, also as a part of another format."""
 
 
@@ -78,7 +78,7 @@ class Tree:
             DeployedFiles(found.names, lambda: _deployments(found), os.path.realpath(root or os.sep)),
         )
         together, joined = self.configurations_of(()), 0
-        loaded = [candidate for candidate in found.candidates if _INCLUDE in candidate.data]
+        loaded = [candidate for candidate in found.candidates if _INCLUDE.encode() in candidate.data]
         while len(loaded) > joined:  # they load what they include
             together, joined = self.configurations_of(loaded), len(loaded)
             loaded = [candidate for candidate in found.candidates if self._scanned.is_loaded(candidate.id)]
@@ -197,7 +197,7 @@ def _outermost(files: Mapping[str, ParsedFile], resolvers: _Resolvers) -> list[P
 
 def _includes_of(file: ParsedFile, resolver: IncludeResolver) -> set[str]:
     targets: set[str] = set()
-    pending = list(file.directives)
+    pending = list(file.directives) if _INCLUDE in file.source.text else []
     while pending:
         directive = pending.pop()
         pending.extend(directive.block or directive.readings)

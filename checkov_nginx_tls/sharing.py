@@ -120,17 +120,16 @@ class Keepalive(NamedTuple):
         """Whether connections that one location opened serve the others."""
         return self.keeps and not self.local
 
+    def is_certain_for(self, group: Group, connection: Connection) -> bool:
+        """Whether it and the group are the same however a template that has the connection is rendered."""
+        return self.certain and always_holds([group.conditions], connection.given)
+
 
 def keepalive_of(group: Group) -> Keepalive:
     """How a group keeps connections: ``keepalive 32 local`` is the default since 1.29.7."""
     possible = [_keepalive(placed) for placed in group.block.possible("keepalive").directives]
     most = max(possible, key=lambda one: (one.is_shared, one.keeps))
     return most._replace(certain=most.certain and len({(one.keeps, one.local) for one in possible}) == 1)
-
-
-def is_certainly_kept(group: Group, connection: Connection) -> bool:
-    """Whether a group, and its ``keepalive``, are the same however a template that has the connection is rendered."""
-    return keepalive_of(group).certain and always_holds([group.conditions], connection.given)
 
 
 def _keepalive(placed: Placed | None) -> Keepalive:
@@ -154,45 +153,48 @@ def sets_in_ifs(connection: Connection) -> bool:
 class Session(NamedTuple):
     """The TLS session that nginx keeps of a peer: a group's name, or a host with its port.
 
-    ``bundle`` is that with which the first connection to the peer is verified; ``is_mixed`` says that another one,
-    which may resume the session, is verified with another bundle.
+    ``bundle`` is that with which the first connection to the peer is verified.
     """
 
     peer: str
     bundle: str
-    is_mixed: bool
 
 
 class Sessions(NamedTuple):
-    """The sessions that a connection may resume, in the order of their peers, and the bundles of all of them."""
+    """Sessions that a connection may resume, in the order of their peers, and the bundles of all of them."""
 
     sessions: tuple[Session, ...]
     bundles: frozenset[str]
 
 
-def resumable_sessions(connections: Sequence[Connection]) -> dict[Connection, Sessions]:
-    """The TLS sessions of one another that verified connections may resume.
+def mixed_sessions(connections: Sequence[Connection]) -> dict[Connection, Sessions]:
+    """The TLS sessions of one another that connections may resume although they are verified with different bundles.
 
     Connections with the same targets have one ``Sessions`` in common.
     """
+    reusing = [one for one in speaking_tls(connections) if one.is_verified and _reuses_sessions(one)]
+    if len({one.bundle for one in reusing}) < 2:
+        return {}
     resuming: dict[_Peers, list[Connection]] = {}
     peers_of = _SessionPeers(connections)
-    for connection in speaking_tls(connections):
-        opens = connection.is_verified and connection.names != {()}  # an empty name is refused every time
-        if opens and flag(connection.setting("session_reuse")) is not Flag.OFF:
-            resuming.setdefault(peers_of(connection), []).append(connection)
+    for connection in reusing:
+        resuming.setdefault(peers_of(connection), []).append(connection)
     first: dict[_Peer, str] = {}
     mixed: set[_Peer] = set()
     for peers, some in resuming.items():
         bundles = {one.bundle for one in some}
-        for peer in peers:
-            if bundles != {first.setdefault(peer, some[0].bundle)}:
-                mixed.add(peer)
+        mixed.update(peer for peer in peers if bundles != {first.setdefault(peer, some[0].bundle)})
     found: dict[Connection, Sessions] = {}
     for peers, some in resuming.items():
-        kept = tuple(Session(peer[1], first[peer], peer in mixed) for peer in sorted(peers))
-        found.update(dict.fromkeys(some, Sessions(kept, frozenset(one.bundle for one in kept))))
+        sessions = tuple(Session(peer[1], first[peer]) for peer in sorted(peers & mixed))
+        if sessions:
+            found.update(dict.fromkeys(some, Sessions(sessions, frozenset(one.bundle for one in sessions))))
     return found
+
+
+def _reuses_sessions(connection: Connection) -> bool:
+    """Whether nginx keeps and resumes sessions: it refuses an empty name every time."""
+    return connection.names != {()} and flag(connection.setting("session_reuse")) is not Flag.OFF
 
 
 class _SessionPeers:

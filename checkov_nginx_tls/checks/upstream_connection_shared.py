@@ -14,9 +14,8 @@ from checkov_nginx_tls.sharing import (
     KEEPING_MODULES,
     changes_together,
     in_one_case,
-    is_certainly_kept,
     keepalive_of,
-    resumable_sessions,
+    mixed_sessions,
     sets_in_ifs,
     speaking_tls,
     users_of_groups,
@@ -161,13 +160,15 @@ def _keys(module: Module) -> tuple[str, ...]:
 def _shared_connections(relevant: Sequence[Connection]) -> Iterator[Judgement]:
     order = {connection: number for number, connection in enumerate(relevant)}
     for group, sharing in users_of_groups(relevant).items():
+        if len(sharing) < 2:  # most groups are used in one way
+            continue
         keepalive = keepalive_of(group)
         if keepalive.placed is not None and keepalive.is_shared and any(users.way.is_verified for users in sharing):
             steady = [users for users in sharing if not users.way.changes_together]
             certain = {one for users in _differing(group, steady) for one in users.connections}
             differing = [one for users in _differing(group, sharing) for one in users.connections]
             for connection in sorted(differing, key=order.__getitem__):
-                is_certain = connection in certain and is_certainly_kept(group, connection)
+                is_certain = connection in certain and keepalive.is_certain_for(group, connection)
                 result = CheckResult.FAILED if is_certain else CheckResult.UNKNOWN
                 yield Judgement(result, keepalive.placed, connection, _keys(connection.module))
 
@@ -206,16 +207,16 @@ def _changing_names(relevant: Sequence[Connection]) -> Iterator[Judgement]:
         constants = all(constant(name) is not None for name in names)
         if len(names) < 2 or not constants:
             continue
-        keeping = [group for group in connection.groups if keepalive_of(group).keeps]
+        keeping = [(group, keepalive) for group in connection.groups if (keepalive := keepalive_of(group)).keeps]
         if keeping:
-            one_pool = any(keepalive_of(group).is_shared for group in keeping) or not sets_in_ifs(connection)
-            kept = any(is_certainly_kept(group, connection) for group in keeping)
+            one_pool = any(keepalive.is_shared for _, keepalive in keeping) or not sets_in_ifs(connection)
+            kept = any(keepalive.is_certain_for(group, connection) for group, keepalive in keeping)
             certain = connection.transport is Transport.TLS and one_pool and kept and not changes_together(connection)
             result = CheckResult.FAILED if certain else CheckResult.UNKNOWN
             yield Judgement(result, placed, connection, ("keepalive", placed.directive.name))
 
 
 def _shared_sessions(connections: Sequence[Connection]) -> Iterator[Judgement]:
-    for connection, resumable in resumable_sessions(connections).items():
-        if resumable.bundles - {connection.bundle}:
+    for connection, mixed in mixed_sessions(connections).items():
+        if mixed.bundles - {connection.bundle}:
             yield Judgement(CheckResult.FAILED, connection.placed, connection, _keys(connection.module))

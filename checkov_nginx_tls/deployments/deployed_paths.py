@@ -104,6 +104,8 @@ class DeployedPaths:
 
         Only what may well be put on a machine together with the including file.
         """
+        if not self._deployments:
+            return []
         directory, units = os.path.dirname(includer), self.units(includer)
         for start in ((),) if absolute else self._starts_of_relative(includer):
             asked = (*start, *wanted), directory, units

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from checkov_nginx_tls.export.values import place, text
 from checkov_nginx_tls.sharing import (
-    is_certainly_kept,
     keepalive_of,
-    resumable_sessions,
+    mixed_sessions,
     speaking_tls,
     users_of_groups,
     way_of,
@@ -36,12 +35,12 @@ class Groups:
         return [self._group(group, connection) for group in connection.groups]
 
     def _group(self, group: Group, connection: Connection) -> Json:
-        conditions = self._conditions.get(group)
+        conditions, keepalive = self._conditions.get(group), keepalive_of(group)
         return {
             "name": printable(group.name),
             "members": [printable(member) for member in group.members],
-            "keepalive": _keepalive(keepalive_of(group)),
-            "certain": is_certainly_kept(group, connection),
+            "keepalive": _keepalive(keepalive),
+            "certain": keepalive.is_certain_for(group, connection),
             "users": conditions.seen_by(self._ways.get(connection)) if conditions is not None else [],
         }
 
@@ -74,20 +73,17 @@ class _Conditions:
 
 def sessions(connections: Sequence[Connection]) -> dict[Connection, list[Json]]:
     """The peers whose TLS sessions each connection may resume, where they are verified with different bundles."""
-    found: dict[Connection, list[Json]] = {}
-    for connection, resumable in resumable_sessions(connections).items():
-        mixed = [
+    return {
+        connection: [
             {
                 "peer": printable(session.peer),
                 "trusted_certificate": printable(connection.bundle),
                 "first_trusted_certificate": printable(session.bundle),
             }
-            for session in resumable.sessions
-            if session.is_mixed
+            for session in mixed.sessions
         ]
-        if mixed:
-            found[connection] = mixed
-    return found
+        for connection, mixed in mixed_sessions(connections).items()
+    }
 
 
 def _condition(way: Way, verification: Verification | None) -> Json:

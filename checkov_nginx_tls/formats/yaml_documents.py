@@ -6,15 +6,15 @@ Nothing is constructed, nothing is raised, and the cost of aliases is bounded.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
-
-import yaml
+from typing import TYPE_CHECKING, Final
 
 from checkov_nginx_tls.formats.yaml_lines import read_lines, unquoted
 from checkov_nginx_tls.formats.yaml_nodes import DEPTH, Node
 from checkov_nginx_tls.formats.yaml_tags import trim_block_scalars, without_tags
 
-_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+if TYPE_CHECKING:
+    from yaml import ScalarEvent
+
 _ALIASED: Final = 20_000
 """Nodes that the aliases of a document may stand for; what is beyond is left out, as is an alias inside its anchor."""
 
@@ -62,11 +62,13 @@ class _Frame:
 
 def _loaded(text: str, written: str, start: int, end: int) -> Node | None:
     """A document by PyYAML, None where it refuses. ``written`` is the text with its template tags."""
+    import yaml
+
     frames = [_Frame(Node(start, end), None, is_mapping=False)]
     anchors: dict[str | None, Node] = {}
     aliased = 0
     try:
-        for event in yaml.parse(text[start:end], Loader=_LOADER):
+        for event in yaml.parse(text[start:end], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             if isinstance(event, yaml.CollectionEndEvent):
                 frame = frames.pop()
                 frames[-1].add(frame.node)
@@ -93,6 +95,6 @@ def _loaded(text: str, written: str, start: int, end: int) -> Node | None:
     return root.members[0] if len(root.children) == 1 else root
 
 
-def _value(event: yaml.ScalarEvent, text: str, written: str, node: Node) -> str:
+def _value(event: ScalarEvent, text: str, written: str, node: Node) -> str:
     shown = written[node.start : node.end]
     return str(event.value) if text is written or shown == text[node.start : node.end] else unquoted(shown)

@@ -11,7 +11,6 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from checkov.common.models.enums import CheckResult
-from yaml import YAMLError
 
 from checkov_nginx_tls.files import NO_CONTENTS, Problem, TooLarge, Unreadable, keep_as_checkov, read, walk
 from checkov_nginx_tls.findings import Finding, Fingerprints, Suppression
@@ -161,6 +160,7 @@ def _read(path: str, data: bytes) -> Iterator[_Placed]:
     """The objects of a file, lists taken apart."""
     from checkov.kubernetes.parser import k8_json, k8_yaml
     from checkov.kubernetes.parser.validatior import K8sValidator
+    from yaml import YAMLError
 
     content = data.decode("utf-8-sig", "replace")
     try:
