@@ -42,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         exit_code: int = options.run(options)
         sys.stdout.flush()
+    except streams.InputClosed:
+        return _error("standard input is closed")
     except OSError as error:
         if not streams.is_failure(error):
             raise

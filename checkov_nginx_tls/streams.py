@@ -21,9 +21,15 @@ def open_missing() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # for as long as the process lives
 
 
+class InputClosed(Exception):
+    """The process was started without standard input, which it is to read."""
+
+
 def standard_input() -> bytes:
-    """Everything on standard input: nothing if it is closed."""
-    return sys.stdin.buffer.read() if sys.stdin is not None else b""
+    """Everything on standard input. Raises InputClosed."""
+    if sys.stdin is None:
+        raise InputClosed
+    return sys.stdin.buffer.read()
 
 
 def is_failure(error: OSError) -> bool:

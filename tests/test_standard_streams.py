@@ -38,11 +38,15 @@ def run(tree: Path, command: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def test_a_closed_standard_input_is_an_empty_one(tree: Path) -> None:
-    assert run(tree, "lint - <&-") == (0, "", "")
-    nothing = "checkov-nginx-tls: nothing came on standard input\n"
-    assert run(tree, "monitor - --output out <&-") == (2, "", nothing)
+@pytest.mark.parametrize("command", ["lint -", "lint - a.conf", "export -", "fix -", "monitor - --output out"])
+def test_a_closed_standard_input_is_no_empty_one(command: str, tree: Path) -> None:
+    closed = "checkov-nginx-tls: standard input is closed\n"
+    assert run(tree, f"{command} <&-") == (2, "", closed)
+
+
+def test_a_closed_standard_input_matters_to_those_who_read_it(tree: Path) -> None:
     assert run(tree, "monitor . --output out <&-")[::2] == (0, "")
+    assert run(tree, "lint - </dev/null") == (0, "", "")
 
 
 @pytest.mark.parametrize(("command", "code"), [("lint .", 1), ("fix .", 1), ("export .", 0), ("explain 3", 0)])
