@@ -197,6 +197,15 @@ def test_variables_in_variables_have_an_end(case: str, tmp_path: Path) -> None:
     assert any(U in target.host for target in connection.targets)
 
 
+@pytest.mark.parametrize(("count", "is_known"), [(100, True), (101, False)])
+def test_maps_in_maps_are_followed_as_far_as_nginx_does(count: int, is_known: bool, tmp_path: Path) -> None:
+    """Beyond, nginx says "cycle while evaluating variable" and the variable is empty."""
+    maps = "\n".join([map_of("v1", "https"), *(map_of(f"v{one + 1}", f"$v{one}") for one in range(1, count))])
+    text = f"http {{ {maps.replace('k0', 'default')} server {{ location / {{ proxy_pass $v{count}://a; }} }} }}"
+    (connection,) = connections_of(text, tmp_path)
+    assert connection.transport is (TLS if is_known else OPEN)
+
+
 def test_names_come_from_the_name_or_the_host(tmp_path: Path) -> None:
     text = LOCATION.format(server="", location="set $h b.c; proxy_ssl_name NAME; proxy_pass https://$h:1;")
 
