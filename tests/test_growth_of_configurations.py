@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Tree = Union[str, dict[str, str]]
 """What stands in the http block of a main file, or files by their names."""
 
-ON: Final = "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; proxy_ssl_server_name on;"
+ON: Final = "proxy_ssl_verify on; proxy_ssl_server_name on;"
 FEW: Final = 100
 TIMES: Final = 4
 
@@ -37,8 +37,8 @@ def many_files(count: int, **files: str) -> dict[str, str]:
     }
 
 
-def server(inside: str) -> str:
-    return f"server {{ {ON} {inside} }}"
+def server(inside: str, bundle: str = "ca.pem") -> str:
+    return f"server {{ {ON} proxy_ssl_trusted_certificate {bundle}; {inside} }}"
 
 
 def manifest(name: str, data: str) -> str:
@@ -55,9 +55,9 @@ CASES: Final[dict[str, Callable[[int], Tree]]] = {
     "kept groups beside hosts that a client chooses": lambda count: many(
         count, f"upstream g<n> {{ server 10.0.0.1:443; keepalive 3; }} {server(TO_CLIENT)}"
     ),
-    "hosts beside hosts that a client chooses": lambda count: many(count, server(PASS + TO_CLIENT)),
+    "hosts beside hosts that a client chooses": lambda count: many(count, server(PASS + TO_CLIENT, "c<n>.pem")),
     "hosts of which a client chooses a part": lambda count: many(
-        count, server(PASS + "location ~ /<n>/(.*) { proxy_pass https://$1.b<n>.example.com; }")
+        count, server(PASS + "location ~ /<n>/(.*) { proxy_pass https://$1.b<n>.example.com; }", "c<n>.pem")
     ),
     "members of a group": lambda count: (
         f"upstream x {{ {many(count, 'server m<n>.example.com;')} }}"
@@ -107,7 +107,7 @@ CASES: Final[dict[str, Callable[[int], Tree]]] = {
     },
     "servers that include a snippet": lambda count: {
         "nginx.conf": "events {} http { include c/*.conf; }",
-        "verified.part": ON,
+        "verified.part": f"{ON} proxy_ssl_trusted_certificate ca.pem;",
         **many_files(count, **{"c/c<n>.conf": f"server {{ include verified.part; {PASS} }}"}),
     },
     "main files": lambda count: {
