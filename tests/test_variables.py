@@ -6,6 +6,8 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from checkov_nginx_tls.analysis import analyse
 from checkov_nginx_tls.deployments import DeployedFiles
@@ -14,7 +16,16 @@ from checkov_nginx_tls.includes import IncludeResolver
 from checkov_nginx_tls.model import assemble
 from checkov_nginx_tls.modules import GRPC, HTTP_PROXY, UWSGI, Module
 from checkov_nginx_tls.syntax import parse
-from checkov_nginx_tls.targets import Transport, is_address, is_loopback, may_be, name_in, targets, transport_of
+from checkov_nginx_tls.targets import (
+    ManyNames,
+    Transport,
+    is_address,
+    is_loopback,
+    may_be,
+    name_in,
+    targets,
+    transport_of,
+)
 from checkov_nginx_tls.upstreams import Connection, connections
 from checkov_nginx_tls.variables import Unfixed, Value
 
@@ -101,6 +112,17 @@ def test_the_name_is_the_host_up_to_the_first_colon(host: Value, name: Value) ->
 )
 def test_what_a_client_can_make_of_a_host(host: Value, text: str, expected: bool) -> None:
     assert may_be(host, text) is expected
+
+
+PARTS = st.lists(st.one_of(st.sampled_from([C, M, U]), st.text("aB.", min_size=1, max_size=2)), max_size=4)
+
+
+@given(PARTS, st.lists(st.text("ab.", max_size=4), max_size=8))
+def test_names_that_a_client_can_choose_are_found_without_looking_at_all(
+    parts: list[str | Unfixed], names: list[str]
+) -> None:
+    host = tuple(parts)
+    assert sorted(ManyNames(names).that_may_be(host)) == sorted({name for name in names if may_be(host, name)})
 
 
 def test_loopback_and_addresses() -> None:
@@ -204,6 +226,69 @@ def test_maps_in_maps_are_followed_as_far_as_nginx_does(count: int, is_known: bo
     text = f"http {{ {maps.replace('k0', 'default')} server {{ location / {{ proxy_pass $v{count}://a; }} }} }}"
     (connection,) = connections_of(text, tmp_path)
     assert connection.transport is (TLS if is_known else OPEN)
+
+
+@pytest.mark.parametrize(
+    ("count", "is_known"),
+    [(255, True), (256, False)],  # and the default
+)
+def test_so_many_results_of_a_map_are_looked_at(count: int, is_known: bool, tmp_path: Path) -> None:
+    results = map_of("m", *(f"b{number}" for number in range(count)))
+    (connection,) = connections_of(
+        f"http {{ {results} server {{ location / {{ proxy_pass https://a$m; }} }} }}", tmp_path
+    )
+    assert all(len(target.host) == 1 for target in connection.targets) is is_known
+
+
+HTTP, HTTPS = "http", "https"
+
+
+@pytest.mark.parametrize(
+    ("http", "server", "expected"),
+    [
+        ("", "", {HTTP}),
+        ("", "listen 80;", {HTTP}),
+        ("", "listen 443 ssl;", {HTTPS}),
+        ("", "listen 443 quic;", {HTTPS}),
+        ("", "listen 80; listen 443 ssl;", {HTTP, HTTPS}),
+        ("", "listen 443; ssl on;", {HTTP, HTTPS}),
+        ("", "listen 80; ssl off;", {HTTP}),
+        ("", "listen {{ port }};", {HTTP, HTTPS}),
+        ("", "listen 80; ssl {{ tls }};", {HTTP, HTTPS}),
+        ("", "include elsewhere/*.conf;", {HTTP, HTTPS}),
+        ("server { listen 443 ssl; }", "listen 443;", {HTTPS}),
+        ("server { listen 80 ssl; }", "", {HTTPS}),
+        ("server { listen 443 ssl; }", "listen 80; listen 443;", {HTTP, HTTPS}),
+    ],
+)
+def test_the_scheme_is_that_of_the_listeners(http: str, server: str, expected: set[str], tmp_path: Path) -> None:
+    location = "location / { proxy_pass http://a/$scheme; proxy_ssl_name $scheme; }"
+    (connection,) = connections_of(f"http {{ {http} server {{ {server} {location} }} }}", tmp_path)
+    assert connection.names == {(one,) for one in expected}
+
+
+def test_the_scheme_of_an_unknown_server_is_any(tmp_path: Path) -> None:
+    (connection,) = connections_of("location / { proxy_pass http://a; proxy_ssl_name $scheme; }", tmp_path)
+    assert connection.names == {(HTTP,), (HTTPS,)}
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("location ~ ^(/.*)$ { proxy_pass https://a$1; }", ("a",)),
+        ("location ~ ^/(.*)$ { proxy_pass https://a$1; }", ("a", C)),
+        ("location ~ ^(?<p>/.*)$ { proxy_pass https://a$p; }", ("a",)),
+        ("location ~ ^/(?<p>.*)$ { proxy_pass https://a$p; }", ("a", C)),
+        ("location ~ ^(/.*)$ { proxy_pass https://a$c; }", ("a", C)),
+        ("location / { proxy_pass https://a$from_somewhere; }", ("a", U)),
+        ("location / { proxy_pass https://a$FROM_SOMEWHERE; }", ("a", Unfixed.DEPLOYMENT)),
+        ("location / { proxy_pass https://a$HTTP_X; }", ("a", C)),
+    ],
+)
+def test_what_stands_behind_a_host(location: str, host: Value, tmp_path: Path) -> None:
+    captured = "map $host $c { ~^(.*)$ $1; }"
+    (connection,) = connections_of(f"http {{ {captured} server {{ listen 80; {location} }} }}", tmp_path)
+    assert host in {target.host for target in connection.targets}
 
 
 def test_names_come_from_the_name_or_the_host(tmp_path: Path) -> None:
