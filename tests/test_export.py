@@ -632,6 +632,32 @@ def test_it_starts_quickly() -> None:
     assert min(seconds() for _ in range(5)) < 0.4
 
 
+def test_each_connection_sees_its_own_condition_and_a_few_others(tmp_path: Path) -> None:
+    settings = "proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem;"
+    locations = "".join(
+        f"location /{n} {{ proxy_pass https://app; {settings} proxy_ssl_name n{n}.test; }}\n" for n in range(4)
+    )
+    text = f"events {{}} http {{ upstream app {{ server 192.0.2.1; keepalive 4; }} server {{\n{locations} }} }}"
+    write(tmp_path, {"nginx.conf": text})
+    users = [one["groups"][0]["users"] for one in read_documents([str(tmp_path)], bytes).documents]
+
+    assert [[(one["names"][0], one["own"]) for one in some] for some in users] == [
+        [("n0.test", True), ("n1.test", False)],
+        [("n0.test", False), ("n1.test", True)],
+        [("n0.test", False), ("n1.test", False), ("n2.test", True)],
+        [("n0.test", False), ("n1.test", False), ("n3.test", True)],
+    ]
+
+
+def test_a_connection_without_tls_has_no_condition_of_its_own(tmp_path: Path) -> None:
+    servers = (
+        "server { listen 1; proxy_pass app; proxy_ssl on; } server { listen 2; proxy_pass app; proxy_ssl_verify on; }"
+    )
+    write(tmp_path, {"nginx.conf": f"events {{}} stream {{ upstream app {{ server 192.0.2.1:1; }} {servers} }}"})
+    users = [one["groups"][0]["users"] for one in read_documents([str(tmp_path)], bytes).documents]
+    assert [[(one["verifies"], one["own"]) for one in some] for some in users] == [[(False, True)], [(False, False)]]
+
+
 @pytest.mark.benchmark
 def test_many_connections_to_one_group(tmp_path: Path) -> None:
     settings = "proxy_ssl_verify on; proxy_ssl_name n{0}.test; proxy_ssl_trusted_certificate {0}.pem;"
