@@ -228,7 +228,8 @@ def _literal_peers(connections: Sequence[Connection]) -> set[_Peer]:
 
     A host from a variable that is one of them is that one; another lives no longer than its request.
     """
-    groups = {(one.module.family, group.name) for one in connections for group in one.groups}
+    reached = {(one.module.family, one.groups) for one in connections}
+    groups = {(family, group.name) for family, groups in reached for group in groups}
     hosts = (_peers_of(one, [target.host for target in one.targets]) for one in connections if "$" not in one.target)
     return groups.union(*hosts)
 
