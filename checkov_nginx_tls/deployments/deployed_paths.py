@@ -27,7 +27,11 @@ _RENDERED: Final = ("etc", "nginx", "conf.d")
 """Where the official image puts what it makes of its templates."""
 
 _CANDIDATE_LIMIT: Final = 1000
+"""Related candidates for one path that are looked at; there are as many only where one directory deploys all."""
+
 _PLACE_LIMIT: Final = 8
+"""Places on the target machine of one including file from which its relative includes are tried."""
+
 _FEW: Final = 8
 """Candidates that are faster looked at than looked up."""
 
